@@ -1,0 +1,119 @@
+"""The port to blob storage. Adapters: s3, local, memory; tests/conformance/ holds their contract.
+
+All calls are synchronous and safe to make from several threads. Adapters translate the errors of
+their library into those below; nothing above this port sees boto3 or OSError.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from molfleet.errors import Unavailable
+
+
+@dataclass(frozen=True, slots=True)
+class BlobInfo:
+    """One stored object as its store describes it.
+
+    `etag` changes with the content (equal bytes may have equal tags); `modified` and `now` are both
+    the store's own clock (`now` = when it answered), so that ages never mix two clocks.
+    """
+
+    bucket: str
+    key: str
+    size: int
+    etag: str
+    modified: datetime
+    now: datetime
+    content_type: str | None = None
+
+    @property
+    def age_s(self) -> float:
+        return (self.now - self.modified).total_seconds()
+
+
+class BlobError(Exception):
+    """A definite answer of the store about one object."""
+
+    def __init__(self, bucket: str, key: str, reason: str) -> None:
+        super().__init__(f"{bucket}/{key}: {reason}")
+        self.bucket = bucket
+        self.key = key
+        self.reason = reason
+
+
+class BlobNotFound(BlobError): ...
+
+
+class BlobDenied(BlobError): ...
+
+
+class PreconditionFailed(BlobError):
+    """`if_absent` or `if_match` did not hold: nothing was written, or this very write was retried."""
+
+
+class BlobTooLarge(BlobError): ...
+
+
+class InvalidBlobName(BlobError):
+    """A bucket or key that no store takes, or that would leave its bucket (`..`, absolute, NUL)."""
+
+
+class BlobsUnavailable(Unavailable):
+    """The store cannot be reached or keeps failing (5xx, throttling) past the bounded retries."""
+
+
+class BlobStore(Protocol):
+    """Objects in buckets, with conditional writes.
+
+    Every method may raise BlobsUnavailable, BlobDenied and InvalidBlobName.
+    """
+
+    def fetch(self, bucket: str, key: str, to: Path, *, max_bytes: int | None = None) -> BlobInfo:
+        """Stream an object into the file `to`; one version of it, never a mixture of two.
+
+        Raises BlobNotFound, BlobTooLarge (past `max_bytes`; nothing is left at `to`).
+        """
+        ...
+
+    def read(self, bucket: str, key: str, *, max_bytes: int = 64 << 20) -> tuple[bytes, BlobInfo]:
+        """A small object in memory. Raises BlobNotFound, BlobTooLarge."""
+        ...
+
+    def put(
+        self,
+        bucket: str,
+        key: str,
+        source: Path | bytes,
+        *,
+        if_absent: bool = False,
+        if_match: str | None = None,
+        content_type: str | None = None,
+    ) -> BlobInfo:
+        """Write an object whole or not at all; a reader sees the old bytes or the new.
+
+        With `if_absent` or `if_match` (an etag) only if that holds; raises PreconditionFailed
+        otherwise (an absent object matches no etag). The client's own retry of a write whose answer
+        was lost also looks like a failed precondition: read the object before you believe it.
+        """
+        ...
+
+    def stat(self, bucket: str, key: str) -> BlobInfo:
+        """Raises BlobNotFound."""
+        ...
+
+    def list(self, bucket: str, prefix: str = "") -> Iterator[BlobInfo]:
+        """All objects whose key begins with `prefix`, in key order; an absent bucket is empty."""
+        ...
+
+    def delete(self, bucket: str, key: str) -> None:
+        """Remove an object; an absent one is no error."""
+        ...
+
+    def ensure_bucket(self, bucket: str) -> None:
+        """Create the bucket where it is missing and this account may."""
+        ...
