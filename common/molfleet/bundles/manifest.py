@@ -1,0 +1,209 @@
+"""What `manifest.json` of a model bundle says: frozen, validated, independent of the training libraries.
+
+Keys that this version does not know are ignored: whether a newer bundle can be read at all is said by
+its `format_version` alone (`MAJOR.MINOR`; another major, or a newer minor, is refused).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, model_validator
+
+FORMAT = (1, 0)
+FORMAT_VERSION = f"{FORMAT[0]}.{FORMAT[1]}"
+MANIFEST = "manifest.json"
+
+Task = Literal["classification", "regression"]
+Standardize = Literal["none", "parent", "parent-neutral", "tautomer"]
+TargetTransform = Literal["none", "log10", "p"]
+Subset = Literal["train", "validation", "test"]
+#: Values of open-ended maps, as FeaturizerSpec.parameters has them on the wire.
+Value = bool | int | float | str | list[str] | list[float] | None
+
+_PART_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*")
+
+
+def check_part_name(name: str) -> str:
+    """`name` if it is a safe relative path of plain characters; raises ValueError."""
+    if len(name) > 200 or not _PART_NAME.fullmatch(name) or name == MANIFEST:
+        raise ValueError(f"{name!r} is not a name for a part of a bundle")
+    return name
+
+
+PartName = Annotated[str, AfterValidator(check_part_name)]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore", ser_json_inf_nan="strings")
+
+
+class PartInfo(_Frozen):
+    sha256: Sha256
+    size: int = Field(ge=0)
+
+
+class Featurizer(_Frozen):
+    """One featurizer of the model. `names` are its columns where they have names (descriptors):
+    they are selected by name, so that a newer RDKit may have more of them. `n_features` is its width."""
+
+    type: str
+    size: int | None = None
+    radius: int | None = None
+    parameters: Mapping[str, Value] = {}
+    n_features: int = Field(ge=1)
+    names: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """TYPE:SIZE:RADIUS, then the parameters, as people and keys need it."""
+        parts = [self.type]
+        if self.size is not None or self.radius is not None:
+            parts.append("" if self.size is None else str(self.size))
+        if self.radius is not None:
+            parts.append(str(self.radius))
+        extra = ",".join(f"{name}={self.parameters[name]}" for name in sorted(self.parameters))
+        return ":".join(parts) + (f"[{extra}]" if extra else "")
+
+
+class Preparation(_Frozen):
+    """What is done to the features in float64 before they are cast to float32 for the estimators.
+
+    `part` is an npz with any of: `keep` int64 [m] (columns taken, in this order), `fill` float64 [m]
+    (put where a value is NaN), `center` and `scale` float64 [m] (x -> (x - center) / scale, scale 0 as 1).
+    """
+
+    scaler: str | None = None
+    part: PartName
+
+
+class Algorithm(_Frozen):
+    code: str
+    display_name: str
+    parameters: Mapping[str, Value] = {}
+
+
+class Estimator(_Frozen):
+    """One of the estimators whose outputs are averaged with `weight`. `kind` is a row of predict.KINDS."""
+
+    kind: str = "onnx"
+    part: PartName
+    weight: FiniteFloat = Field(1.0, gt=0)
+
+
+class Metric(_Frozen):
+    """One figure, as ModelTrained has it; `fold` None = over the folds. NaN and infinity are as text."""
+
+    name: str
+    target: str
+    subset: Subset
+    fold: int | None = None
+    value: float
+    std: float | None = None
+
+
+class TrainingSet(_Frozen):
+    """`sha256` is the digest of the input file, `records` how many were used, after curation."""
+
+    sha256: Sha256
+    records: int = Field(ge=1)
+    skipped: int = Field(0, ge=0)
+
+
+class Split(_Frozen):
+    name: str
+    test_set_size: float = Field(ge=0, lt=1)
+    k_fold: int = Field(ge=0)
+    sub_sample_size: float = Field(1.0, gt=0, le=1)
+    refit: Literal["all", "folds"] = "all"
+
+
+class ApplicabilityDomain(_Frozen):
+    """Parameters of bundles.domain. `part` is an npz, `molecules` a text part with one training
+    molecule per line: SMILES, tab, measured value or label (in the order of the packed fingerprints)."""
+
+    part: PartName
+    molecules: PartName
+    similarity_threshold: FiniteFloat = Field(ge=0, le=1)
+    quantile: FiniteFloat = Field(0.05, gt=0, lt=1)
+    components: int = Field(ge=0, le=50)
+    bandwidth: FiniteFloat = Field(ge=0)
+
+
+class Calibration(_Frozen):
+    """Conformal calibration. `part` is an npz: regression `residuals` float64 (sorted absolute
+    out-of-fold residuals in the space of the estimators), classification `scores:<index of label>`
+    float64 (sorted nonconformity scores, one minus the probability of the true label)."""
+
+    part: PartName
+    size: int = Field(ge=1)
+
+
+class Golden(_Frozen):
+    """Molecules whose features and predictions are stored: npz with `features` float32 [g, n_features]
+    and `outputs` float64 [g, 1 or labels] (averaged estimator outputs, before the inverse transform)."""
+
+    smiles: tuple[str, ...] = Field(min_length=1, max_length=64)
+    part: PartName
+
+
+class Manifest(_Frozen):
+    """All that is known of a model without opening its parts; `parts` is filled in by `write_bundle`."""
+
+    format_version: str = FORMAT_VERSION
+    id: str
+    name: str = Field(min_length=1)
+    task: Task
+    targets: tuple[str, ...] = Field(min_length=1, max_length=1)
+    labels: tuple[str, ...] = ()
+    positive_label: str | None = None
+    units: str | None = None
+    target_transform: TargetTransform = "none"
+    featurizers: tuple[Featurizer, ...] = Field(min_length=1)
+    standardize: Standardize
+    preparation: Preparation | None = None
+    algorithm: Algorithm
+    estimators: tuple[Estimator, ...] = Field(min_length=1)
+    metrics: tuple[Metric, ...] = ()
+    training_set: TrainingSet
+    split: Split
+    seed: int
+    library_versions: Mapping[str, str]
+    applicability_domain: ApplicabilityDomain | None = None
+    calibration: Calibration | None = None
+    golden: Golden
+    metadata: Mapping[str, str] = {}
+    parts: Mapping[PartName, PartInfo] = {}
+
+    @model_validator(mode="after")
+    def _labels_fit_the_task(self) -> Self:
+        if self.task == "regression":
+            if self.labels or self.positive_label is not None:
+                raise ValueError("a regression model has no labels")
+        elif len(set(self.labels)) != len(self.labels) or len(self.labels) < 2:
+            raise ValueError("a classification model needs at least two different labels")
+        elif len(self.labels) == 2 and self.positive_label not in self.labels:
+            raise ValueError("positive_label must be one of the two labels")
+        return self
+
+    @property
+    def n_features(self) -> int:
+        return sum(featurizer.n_features for featurizer in self.featurizers)
+
+    @property
+    def n_outputs(self) -> int:
+        return len(self.labels) or 1
+
+    def named_parts(self) -> frozenset[str]:
+        """The parts that the other fields refer to."""
+        names = {estimator.part for estimator in self.estimators} | {self.golden.part}
+        if self.preparation:
+            names.add(self.preparation.part)
+        if self.applicability_domain:
+            names |= {self.applicability_domain.part, self.applicability_domain.molecules}
+        if self.calibration:
+            names.add(self.calibration.part)
+        return frozenset(names)
