@@ -1,0 +1,56 @@
+"""The catalogue of featurizers. A family is one file with its ROWS; adding it here makes it known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from molfleet.catalogue import Catalogue
+from molfleet.chemistry.featurizers import descriptors, maccs, morgan
+from molfleet.chemistry.featurizers.base import Featurizer, FeaturizerRow, Kind, Packed, column_name
+from molfleet.chemistry.featurizers.spec import Spec, SpecValue, parse_spec, resolve, text_of
+from molfleet.errors import Code, Rejected
+
+
+class FeaturizerCatalogue(Catalogue[FeaturizerRow]):
+    """Looks featurizers up and builds them."""
+
+    def build(self, spec: Spec) -> Featurizer:
+        """The featurizer of a spec.
+
+        Raises Rejected: UNKNOWN_NAME for its type or a parameter's name, INVALID_COMMAND for a value.
+        """
+        row = self.get(spec.type)
+        values = resolve(spec, row.code, row.parameters)
+        return row.build(column_name(row.code, row.parameters, values), values)
+
+    def build_all(self, specs: Iterable[Spec]) -> list[Featurizer]:
+        """The featurizers in order; also refuses none at all, and two that would share a column."""
+        built = [self.build(spec) for spec in specs]
+        if not built:
+            raise Rejected(Code.INVALID_COMMAND, "featurizers must hold at least one featurizer.")
+        seen: set[str] = set()
+        for featurizer in built:
+            if featurizer.column in seen:
+                raise Rejected(
+                    Code.INVALID_COMMAND,
+                    f"featurizers holds {featurizer.column} twice: each column must be its own.",
+                    details={"column": featurizer.column},
+                )
+            seen.add(featurizer.column)
+        return built
+
+
+FEATURIZERS = FeaturizerCatalogue("featurizer", (*morgan.ROWS, *maccs.ROWS, *descriptors.ROWS))
+
+__all__ = [
+    "FEATURIZERS",
+    "Featurizer",
+    "FeaturizerCatalogue",
+    "FeaturizerRow",
+    "Kind",
+    "Packed",
+    "Spec",
+    "SpecValue",
+    "parse_spec",
+    "text_of",
+]

@@ -1,0 +1,108 @@
+"""Circular fingerprints: ECFP, FCFP as bits, ECFC, FCFC as counts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from rdkit import Chem
+from rdkit.Chem import rdFingerprintGenerator
+
+from molfleet.chemistry.featurizers.base import Featurizer, FeaturizerRow, Packed, pack_bits
+from molfleet.chemistry.featurizers.spec import Parameter
+
+PAPER = "Rogers and Hahn, Extended-Connectivity Fingerprints, J. Chem. Inf. Model. 50 (2010) 742-754"
+MAX_COUNT = int(np.iinfo(np.uint16).max)
+
+_COMMON = (
+    Parameter("size", "integer", 2048, "Length of the folded vector.", 16, 65536),
+    Parameter("radius", "integer", 2, "Radius of the largest environment; 2 is ECFP4.", 0, 16),
+    Parameter("chirality", "boolean", False, "Tell stereoisomers apart."),
+    Parameter("bond_types", "boolean", True, "Tell environments apart by the orders of their bonds."),
+    Parameter("redundant", "boolean", False, "Keep environments that cover the same bonds."),
+)
+
+
+def _generator(parameters: Mapping[str, Any], features: bool) -> Any:
+    invariants = rdFingerprintGenerator.GetMorganFeatureAtomInvGen() if features else None
+    return rdFingerprintGenerator.GetMorganGenerator(
+        radius=parameters["radius"],
+        fpSize=parameters["size"],
+        includeChirality=parameters["chirality"],
+        useBondTypes=parameters["bond_types"],
+        includeRedundantEnvironments=parameters["redundant"],
+        atomInvariantsGenerator=invariants,
+    )
+
+
+class MorganBits(Featurizer):
+    """A folded circular fingerprint: bit i tells whether an environment hashed to i occurs."""
+
+    kind = "bits"
+
+    def __init__(self, column: str, parameters: Mapping[str, Any], *, features: bool) -> None:
+        super().__init__(column, parameters["size"])
+        self._generator = _generator(parameters, features)
+
+    def calculate(self, mol: Chem.Mol) -> Packed:
+        return pack_bits(self._generator.GetFingerprint(mol))
+
+
+class MorganCounts(Featurizer):
+    """A folded circular fingerprint: element i tells how many environments hash to i, up to 65,535."""
+
+    kind = "counts"
+
+    def __init__(self, column: str, parameters: Mapping[str, Any], *, features: bool) -> None:
+        super().__init__(column, parameters["size"])
+        self._generator = _generator(parameters, features)
+
+    def calculate(self, mol: Chem.Mol) -> Packed:
+        row = np.zeros(self.size, np.uint16)
+        for index, count in self._generator.GetCountFingerprint(mol).GetNonzeroElements().items():
+            if count > MAX_COUNT:
+                self.overflows += 1
+                count = MAX_COUNT
+            row[index] = count
+        return row
+
+
+ROWS = (
+    FeaturizerRow(
+        code="ECFP",
+        kind="bits",
+        title="Extended-connectivity fingerprint",
+        dimension="size bits",
+        paper=PAPER,
+        parameters=_COMMON,
+        build=lambda column, parameters: MorganBits(column, parameters, features=False),
+    ),
+    FeaturizerRow(
+        code="FCFP",
+        kind="bits",
+        title="Functional-class fingerprint: atoms by their pharmacophoric roles",
+        dimension="size bits",
+        paper=PAPER,
+        parameters=_COMMON,
+        build=lambda column, parameters: MorganBits(column, parameters, features=True),
+    ),
+    FeaturizerRow(
+        code="ECFC",
+        kind="counts",
+        title="Extended-connectivity fingerprint, counted",
+        dimension="size counts",
+        paper=PAPER,
+        parameters=_COMMON,
+        build=lambda column, parameters: MorganCounts(column, parameters, features=False),
+    ),
+    FeaturizerRow(
+        code="FCFC",
+        kind="counts",
+        title="Functional-class fingerprint, counted",
+        dimension="size counts",
+        paper=PAPER,
+        parameters=_COMMON,
+        build=lambda column, parameters: MorganCounts(column, parameters, features=True),
+    ),
+)

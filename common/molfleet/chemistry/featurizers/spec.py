@@ -1,0 +1,159 @@
+"""How a featurizer is named on the wire and in text, and how its parameters are checked."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from molfleet.errors import Code, Rejected
+
+#: What a parameter may hold (FeaturizerSpec.parameters of the contract).
+Value = bool | int | float | str | Sequence[str] | Sequence[float] | None
+
+
+class Spec(Protocol):
+    """A featurizer's wire form; `molfleet.messages.generated.FeaturizerSpec` satisfies it."""
+
+    @property
+    def type(self) -> str: ...
+
+    @property
+    def size(self) -> int | None: ...
+
+    @property
+    def radius(self) -> int | None: ...
+
+    @property
+    def parameters(self) -> Mapping[str, Value]: ...
+
+
+@dataclass(frozen=True)
+class SpecValue:
+    """A spec that needs no message; equal to another by its four fields."""
+
+    type: str
+    size: int | None = None
+    radius: int | None = None
+    parameters: Mapping[str, Value] = field(default_factory=dict)
+
+
+def parse_spec(text: str) -> SpecValue:
+    """`TYPE[:SIZE[:RADIUS]][:name=value]...`, such as `ECFP:2048:2` or `DESC:names=MolWt,TPSA`.
+
+    A value with a comma is a list, `true` and `false` are booleans. Raises Rejected(INVALID_COMMAND).
+    """
+    head, *rest = text.strip().split(":")
+    numbers = [part for part in rest if "=" not in part]
+    if not head or len(numbers) > 2:
+        raise Rejected(
+            Code.INVALID_COMMAND,
+            f"{text!r} is not a featurizer: write TYPE:SIZE:RADIUS, for example ECFP:2048:2.",
+        )
+    size, radius = (_whole(part, text) for part in [*numbers, "", ""][:2])
+    pairs = (part.partition("=") for part in rest if "=" in part)
+    return SpecValue(head, size, radius, {name: _literal(value) for name, _, value in pairs})
+
+
+def text_of(spec: Spec) -> str:
+    """The text form of a spec; `parse_spec(text_of(spec))` means the same featurizer."""
+    numbers = [str(number or "") for number in (spec.size, spec.radius)]
+    while numbers and not numbers[-1]:
+        numbers.pop()
+    pairs = [f"{name}={text_of_value(value)}" for name, value in sorted(spec.parameters.items())]
+    return ":".join([spec.type, *numbers, *pairs])
+
+
+def text_of_value(value: Value) -> str:
+    """How a parameter's value is written in a spec's text and in a column's name."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return ",".join(map(text_of_value, value))
+    return "" if value is None else str(value)
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter of a featurizer: its type, default, and what it allows."""
+
+    name: str
+    type: Literal["integer", "boolean", "names"]
+    default: Value
+    doc: str
+    minimum: int = 0
+    maximum: int = 0
+
+    def check(self, value: Value, featurizer: str) -> Value:
+        """The value in the parameter's own type; raises Rejected(INVALID_COMMAND)."""
+        if value is None:
+            return self.default
+        if self.type == "boolean" and isinstance(value, bool):
+            return value
+        if self.type == "integer" and isinstance(value, int) and not isinstance(value, bool):
+            if self.minimum <= value <= self.maximum:
+                return value
+        elif self.type == "names":
+            names = [value] if isinstance(value, str) else value
+            if isinstance(names, Sequence) and names and all(isinstance(name, str) for name in names):
+                return tuple(str(name) for name in names)
+        raise Rejected(
+            Code.INVALID_COMMAND,
+            f"{featurizer}: {self.name} must be {self.allowed}, and is {value!r}.",
+            details={"featurizer": featurizer, "parameter": self.name},
+        )
+
+    @property
+    def allowed(self) -> str:
+        """What the parameter accepts, for people."""
+        if self.type == "integer":
+            return f"a whole number from {self.minimum} to {self.maximum}"
+        return {"boolean": "true or false", "names": "a list of names"}[self.type]
+
+
+def resolve(spec: Spec, code: str, parameters: Sequence[Parameter]) -> dict[str, Value]:
+    """Every parameter of a featurizer with the spec's value or its default.
+
+    A size or radius of 0 means null. Raises Rejected(INVALID_COMMAND) for a value out of bounds, and
+    Rejected(UNKNOWN_NAME) for a parameter that the featurizer does not have.
+    """
+    given: dict[str, Value] = {name: value for name, value in spec.parameters.items() if value is not None}
+    folded = {"size": spec.size, "radius": spec.radius}
+    given.update({name: value for name, value in folded.items() if value})
+    known = {parameter.name: parameter for parameter in parameters}
+    for name in given:
+        if name not in known:
+            allowed = ", ".join(f"{p.name} ({p.allowed})" for p in parameters) or "none"
+            raise Rejected(
+                Code.UNKNOWN_NAME,
+                f"{code} has no parameter called {name!r}. Its parameters: {allowed}.",
+                details={"featurizer": code, "parameter": name},
+            )
+    return {name: parameter.check(given.get(name), code) for name, parameter in known.items()}
+
+
+def _whole(part: str, text: str) -> int | None:
+    if not part:
+        return None
+    if not part.isdecimal():
+        raise Rejected(
+            Code.INVALID_COMMAND,
+            f"{text!r} is not a featurizer: {part!r} should be a whole number (TYPE:SIZE:RADIUS).",
+        )
+    return int(part) or None
+
+
+def _literal(value: str) -> Value:
+    if "," in value:
+        return [part for part in value.split(",") if part]
+    if value in ("true", "false"):
+        return value == "true"
+    for number in (int, float):
+        try:
+            parsed = number(value)
+        except ValueError:
+            continue
+        if math.isfinite(parsed):
+            return parsed
+    return value
