@@ -1,0 +1,64 @@
+"""What holds for every test: fast ones first, coverage counts only those, nothing is skipped in CI."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+from tests import builders
+
+IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
+
+
+def _is_slow(item: pytest.Item) -> bool:
+    return any(item.get_closest_marker(name) for name in ("real", "faults"))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=_is_slow)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Coverage is a promise about the fast tests: what only a real broker reaches does not count."""
+    cov = item.config.pluginmanager.getplugin("_cov")
+    if cov is None or cov.cov_controller is None or not _is_slow(item):
+        return (yield)
+    cov.cov_controller.pause()
+    try:
+        return (yield)
+    finally:
+        cov.cov_controller.resume()
+
+
+def _forbid_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
+    if IN_CI and report.skipped and not hasattr(report, "wasxfail"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        report.outcome = "failed"
+        report.longrepr = f"Nothing may be skipped where CI is true. {reason}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    _forbid_skip(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    report = yield
+    _forbid_skip(report)
+    return report
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The public data sets that lie beside the repository, which are not ours to copy into it."""
+    if not builders.SHARED_DATA.is_dir():
+        pytest.skip(f"the public data sets are not at {builders.SHARED_DATA}")
+    return builders.SHARED_DATA
