@@ -1,0 +1,151 @@
+"""Records of structure files: found by byte range, read anywhere, every one accounted for.
+
+`open_records` finds out what a file is. `Records.chunks` cuts it in one pass without parsing;
+`Records.read_chunk` reads one chunk, in this or a forked process; `parse` turns a record into a
+molecule or into a row of the rejects file. Nothing that a record holds raises.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from rdkit import Chem
+
+from molfleet.chemistry.structures import NotAMolecule, Notation, molecule
+from molfleet.errors import RecordCode
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Some consecutive records of a file.
+
+    `start` and `end` are bytes of `path` (rows, in a Parquet file); the first `skip` records of that
+    range are passed over. `first_record` is 0-based and belongs, as `count` does, to what is left;
+    `first_line` is 1-based and belongs to `start`.
+    """
+
+    path: Path
+    start: int
+    end: int
+    first_record: int
+    first_line: int
+    count: int
+    skip: int = 0
+
+    def part(self, offset: int, count: int) -> Chunk:
+        """`count` records of this chunk, from its record number `offset` on."""
+        return replace(self, first_record=self.first_record + offset, count=count, skip=self.skip + offset)
+
+
+class RawRecord:
+    """One record as it stands in the file. Its properties are decoded when asked for.
+
+    `record` is the 0-based position in the input, `line` the 1-based line where it begins, `block` the
+    structure in its `notation`.
+    """
+
+    __slots__ = ("_properties", "_read", "block", "line", "notation", "record", "title")
+
+    def __init__(
+        self,
+        record: int,
+        line: int,
+        title: str,
+        block: bytes | str,
+        notation: Notation,
+        read: Callable[[], dict[str, str]],
+    ) -> None:
+        self.record = record
+        self.line = line
+        self.title = title
+        self.block = block
+        self.notation = notation
+        self._read = read
+        self._properties: dict[str, str] | None = None
+
+    @property
+    def properties(self) -> Mapping[str, str]:
+        """SD fields or other columns, as text, in file order."""
+        if self._properties is None:
+            self._properties = self._read()
+        return self._properties
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A record that is a molecule."""
+
+    raw: RawRecord
+    mol: Chem.Mol
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A row of a rejects file."""
+
+    record: int
+    line: int
+    title: str
+    code: RecordCode
+    message: str
+
+    @classmethod
+    def of(cls, raw: RawRecord, code: RecordCode, message: str) -> Reject:
+        return cls(raw.record, raw.line, raw.title, code, message)
+
+
+def parse(raw: RawRecord) -> Parsed | Reject:
+    """The record's sanitized molecule, or why there is none."""
+    mol = molecule(raw.block, raw.notation)
+    if isinstance(mol, NotAMolecule):
+        return Reject.of(raw, mol.code, mol.message)
+    return Parsed(raw, mol)
+
+
+class Records(ABC):
+    """A structure file. `property_names` are known beforehand only in tables (else None)."""
+
+    path: Path
+    file_type: str
+    property_names: tuple[str, ...] | None = None
+
+    @property
+    @abstractmethod
+    def size(self) -> int:
+        """The end of the last chunk: bytes, or rows in Parquet. A chunk's `end` over it is progress."""
+
+    @abstractmethod
+    def chunks(self, records_per_chunk: int) -> Iterator[Chunk]:
+        """The file's records in order, cut into chunks; reads the file once, and only as asked."""
+
+    @abstractmethod
+    def read_chunk(self, chunk: Chunk) -> Iterator[RawRecord]:
+        """The records of a chunk. Works in a forked process as well."""
+
+    def __iter__(self) -> Iterator[RawRecord]:
+        for chunk in self.chunks(1000):
+            yield from self.read_chunk(chunk)
+
+
+def open_records(
+    path: Path,
+    file_type: str | None = None,
+    structure_column: str | None = None,
+    *,
+    scratch: Path | None = None,
+    max_bytes: int | None = None,
+) -> Records:
+    """Find out what `path` is, unpack it if it is gzipped, and make its records available.
+
+    `file_type` is sdf, mol, smi, csv, tsv or parquet; None means by name and content. Unpacking goes
+    to `scratch` (default: beside the file) and stops at `max_bytes`.
+
+    Raises Rejected: UNKNOWN_NAME (file type), UNREADABLE_FILE, NO_VALID_RECORDS (an empty file),
+    BLOB_TOO_LARGE (unpacked).
+    """
+    from molfleet.chemistry.formats import find
+
+    return find.open_records(path, file_type, structure_column, scratch, max_bytes)

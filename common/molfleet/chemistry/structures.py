@@ -1,0 +1,99 @@
+"""From the text of one structure to a sanitized molecule, or to the reason why there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from rdkit import Chem
+
+from molfleet.chemistry.rdkit_log import listening, sentence
+from molfleet.errors import RecordCode
+
+Notation = Literal["molblock", "smiles", "inchi"]
+
+#: A record with more text or atoms than this is refused unparsed: RDKit's time and memory grow with it.
+MAX_STRUCTURE_BYTES = 4 * 2**20
+MAX_ATOMS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class NotAMolecule:
+    """Why a structure gave no molecule."""
+
+    code: RecordCode
+    message: str
+
+
+def notation_of(text: str) -> Notation:
+    """What a structure in a table's cell is written in."""
+    if text.startswith("InChI="):
+        return "inchi"
+    return "molblock" if "\n" in text and "M  END" in text else "smiles"
+
+
+_READ: dict[Notation, Callable[..., Chem.Mol | None]] = {
+    "molblock": Chem.MolFromMolBlock,
+    "smiles": Chem.MolFromSmiles,
+    "inchi": Chem.MolFromInchi,
+}
+_NAMES: dict[Notation, str] = {"molblock": "mol block", "smiles": "SMILES", "inchi": "InChI"}
+
+
+def molecule(structure: str | bytes, notation: Notation) -> Chem.Mol | NotAMolecule:
+    """The sanitized molecule of one structure, as RDKit's own readers give it.
+
+    `structure` is a mol block (bytes, any encoding, or text), a SMILES with an optional CXSMILES
+    extension, or an InChI.
+    """
+    if len(structure) > MAX_STRUCTURE_BYTES:
+        return NotAMolecule(
+            RecordCode.TOO_LARGE,
+            f"The {_NAMES[notation]} has {len(structure):,} bytes; {MAX_STRUCTURE_BYTES:,} are allowed.",
+        )
+    try:
+        mol = _READ[notation](structure)
+    except Exception as error:  # RDKit raises RuntimeError, ValueError, ... from its invariants
+        return NotAMolecule(RecordCode.UNPARSABLE, _unreadable(notation, str(error)))
+    if mol is None:
+        return _why(structure, notation)
+    atoms = mol.GetNumAtoms()
+    if not atoms:
+        return NotAMolecule(RecordCode.EMPTY_MOLECULE, f"The {_NAMES[notation]} holds no atoms.")
+    if atoms > MAX_ATOMS:
+        return NotAMolecule(
+            RecordCode.TOO_LARGE, f"The molecule has {atoms:,} atoms; {MAX_ATOMS:,} are allowed."
+        )
+    return mol
+
+
+def _why(structure: str | bytes, notation: Notation) -> NotAMolecule:
+    """A second look at what RDKit refused: did its text not parse, or is the molecule impossible?"""
+    try:
+        with listening() as lines:
+            mol = _unsanitized(structure, notation)
+    except Exception as error:
+        return NotAMolecule(RecordCode.UNPARSABLE, _unreadable(notation, str(error)))
+    if mol is None:
+        return NotAMolecule(RecordCode.UNPARSABLE, _unreadable(notation, sentence(lines)))
+    try:
+        with listening() as lines:
+            Chem.SanitizeMol(mol)
+            _READ[notation](structure)
+        reason = sentence(lines)
+    except Exception as error:  # sanitization's exceptions name the atoms
+        reason = sentence([str(error)])
+    return NotAMolecule(
+        RecordCode.SANITIZATION_FAILED,
+        f"RDKit cannot sanitize the molecule: {reason or 'it gives no reason'}.",
+    )
+
+
+def _unsanitized(structure: str | bytes, notation: Notation) -> Chem.Mol | None:
+    options = {"sanitize": False} if notation == "smiles" else {"sanitize": False, "removeHs": False}
+    return _READ[notation](structure, **options)
+
+
+def _unreadable(notation: Notation, reason: str) -> str:
+    return f"RDKit cannot read the {_NAMES[notation]}: {reason or 'it gives no reason'}."
