@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import uuid4
 
+from rdkit import Chem, RDConfig
+
 from molfleet.messages.generated import (
     BlobRef,
     CalculateFeatureVectors,
@@ -18,10 +20,6 @@ from molfleet.messages.generated import (
     SingleStructurePredict,
     TrainModel,
 )
-from rdkit import Chem, RDConfig
-
-ROOT = Path(__file__).resolve().parents[1]
-SHARED_DATA = ROOT.parent / "shared" / "data"
 
 ASPIRIN = "CC(=O)Oc1ccccc1C(=O)O"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import builders
+from tests.paths import SHARED_DATA
 
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
 
@@ -59,6 +59,6 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The public data sets that lie beside the repository, which are not ours to copy into it."""
-    if not builders.SHARED_DATA.is_dir():
-        pytest.skip(f"the public data sets are not at {builders.SHARED_DATA}")
-    return builders.SHARED_DATA
+    if not SHARED_DATA.is_dir():
+        pytest.skip(f"the public data sets are not at {SHARED_DATA}")
+    return SHARED_DATA
