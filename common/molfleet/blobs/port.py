@@ -59,6 +59,10 @@ class PreconditionFailed(BlobError):
 class BlobTooLarge(BlobError): ...
 
 
+class BlobChanged(BlobError):
+    """The object was replaced again and again while it was read: no whole version could be had."""
+
+
 class InvalidBlobName(BlobError):
     """A bucket or key that no store takes, or that would leave its bucket (`..`, absolute, NUL)."""
 
@@ -76,12 +80,12 @@ class BlobStore(Protocol):
     def fetch(self, bucket: str, key: str, to: Path, *, max_bytes: int | None = None) -> BlobInfo:
         """Stream an object into the file `to`; one version of it, never a mixture of two.
 
-        Raises BlobNotFound, BlobTooLarge (past `max_bytes`; nothing is left at `to`).
+        Raises BlobNotFound, BlobChanged, BlobTooLarge (past `max_bytes`); nothing is left at `to`.
         """
         ...
 
     def read(self, bucket: str, key: str, *, max_bytes: int = 64 << 20) -> tuple[bytes, BlobInfo]:
-        """A small object in memory. Raises BlobNotFound, BlobTooLarge."""
+        """A small object in memory. Raises BlobNotFound, BlobChanged, BlobTooLarge."""
         ...
 
     def put(
@@ -97,8 +101,9 @@ class BlobStore(Protocol):
         """Write an object whole or not at all; a reader sees the old bytes or the new.
 
         With `if_absent` or `if_match` (an etag) only if that holds; raises PreconditionFailed
-        otherwise (an absent object matches no etag). The client's own retry of a write whose answer
-        was lost also looks like a failed precondition: read the object before you believe it.
+        otherwise (an absent object matches no etag). Raises BlobNotFound where the bucket is missing.
+        The client's own retry of a write whose answer was lost also looks like a failed precondition:
+        read the object before you believe it. `modified` in the answer may be when it was given.
         """
         ...
 

@@ -1,0 +1,55 @@
+"""Checkpoints: what one attempt of a command leaves to the next."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import unquote
+from uuid import UUID
+
+from molfleet.blobs.port import BlobNotFound, BlobStore, PreconditionFailed
+from molfleet.ledger.keys import Keys
+
+
+class Checkpoints:
+    """Files by name for each generation of a command. Every method may raise BlobsUnavailable."""
+
+    def __init__(self, store: BlobStore, bucket: str, prefix: str = "") -> None:
+        self._store = store
+        self._bucket = bucket
+        self._keys = Keys(prefix)
+
+    def get(self, command_type: str, command_id: UUID, generation: int, name: str, to: Path) -> Path | None:
+        """Fetch a checkpoint into the file `to`; None (and no file) where there is none."""
+        key = self._keys.checkpoint(command_type, command_id, generation, name)
+        try:
+            self._store.fetch(self._bucket, key, to)
+        except BlobNotFound:
+            return None
+        return to
+
+    def put(
+        self, command_type: str, command_id: UUID, generation: int, name: str, path: Path, adopted: Path
+    ) -> Path:
+        """Keep the file `path` if there is none of that name, and return the one that is kept.
+
+        Whoever comes second gets the first one's, fetched into `adopted`; so two workers on one
+        command go on from the same state.
+        """
+        key = self._keys.checkpoint(command_type, command_id, generation, name)
+        try:
+            self._store.put(self._bucket, key, path, if_absent=True)
+        except PreconditionFailed:
+            # Removed in between: somebody finished the command, and ours is as good as any.
+            return self.get(command_type, command_id, generation, name, adopted) or path
+        return path
+
+    def names(self, command_type: str, command_id: UUID, generation: int) -> frozenset[str]:
+        prefix = self._keys.checkpoints(command_type, command_id, generation)
+        return frozenset(
+            unquote(info.key.removeprefix(prefix)) for info in self._store.list(self._bucket, prefix)
+        )
+
+    def delete_all(self, command_type: str, command_id: UUID, generation: int) -> None:
+        prefix = self._keys.checkpoints(command_type, command_id, generation)
+        for info in list(self._store.list(self._bucket, prefix)):
+            self._store.delete(self._bucket, info.key)
