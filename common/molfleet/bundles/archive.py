@@ -72,7 +72,7 @@ class OpenBundle:
             refuse(f"part {name}: {error}")
 
 
-def refuse(reason: str, **details: str) -> NoReturn:
+def refuse(reason: str, /, **details: str) -> NoReturn:
     """Raises Rejected(INVALID_MODEL) with `reason` as the rest of its sentence."""
     raise Rejected(Code.INVALID_MODEL, f"The model cannot be used: {reason}.", details=details)
 

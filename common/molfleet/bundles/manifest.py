@@ -12,6 +12,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
+from molfleet.chemistry.featurizers.spec import SpecValue
+
 FORMAT = (1, 0)
 FORMAT_VERSION = f"{FORMAT[0]}.{FORMAT[1]}"
 MANIFEST = "manifest.json"
@@ -58,15 +60,10 @@ class Featurizer(_Frozen):
     names: tuple[str, ...] = ()
 
     @property
-    def text(self) -> str:
-        """TYPE:SIZE:RADIUS, then the parameters, as people and keys need it."""
-        parts = [self.type]
-        if self.size is not None or self.radius is not None:
-            parts.append("" if self.size is None else str(self.size))
-        if self.radius is not None:
-            parts.append(str(self.radius))
-        extra = ",".join(f"{name}={self.parameters[name]}" for name in sorted(self.parameters))
-        return ":".join(parts) + (f"[{extra}]" if extra else "")
+    def spec(self) -> SpecValue:
+        """The spec that gives exactly these columns, named ones by name."""
+        named = {"names": list(self.names)} if self.names else {}
+        return SpecValue(self.type, self.size, self.radius, {**self.parameters, **named})
 
 
 class Preparation(_Frozen):
@@ -87,11 +84,14 @@ class Algorithm(_Frozen):
 
 
 class Estimator(_Frozen):
-    """One of the estimators whose outputs are averaged with `weight`. `kind` is a row of predict.KINDS."""
+    """One of the estimators whose outputs are averaged with `weight`. `kind` is a row of the catalogue
+    of estimators. `any_block` says that a row's output is the same bit for bit in whatever block it is
+    computed (tree ensembles on one thread); the rows of others are computed one by one."""
 
     kind: str = "onnx"
     part: PartName
     weight: FiniteFloat = Field(1.0, gt=0)
+    any_block: bool = False
 
 
 class Metric(_Frozen):

@@ -1,0 +1,238 @@
+"""A loaded model: from molecules to values, probabilities, intervals and the applicability domain."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from molfleet.bundles import conformal
+from molfleet.bundles.archive import OpenBundle, open_bundle, refuse
+from molfleet.bundles.domain import Domain, DomainFigures
+from molfleet.bundles.estimators import ESTIMATORS, Outputs, Predictor
+from molfleet.bundles.features import Featurization, Matrix, Molecule, Toolbox
+from molfleet.bundles.manifest import Manifest, TargetTransform
+from molfleet.bundles.preparation import Preparation
+from molfleet.errors import Rejected
+
+Floats = NDArray[np.float64]
+
+
+class Analogue(NamedTuple):
+    """A training molecule near a structure; `measured` as text: a value or a label."""
+
+    smiles: str
+    measured: str
+    similarity: float
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Figures of n molecules; k is the number of labels (0 for regression).
+
+    value [n]: regression, in the model's units; two labels, the positive one's probability; else NaN.
+    label [n]: index of the likeliest label, -1 for regression. probabilities and sets: [n, k].
+    lower, upper [n]: the interval in the model's units, NaN where there is none or it is unbounded.
+    """
+
+    value: Floats
+    label: NDArray[np.int64]
+    probabilities: Floats
+    lower: Floats
+    upper: Floats
+    sets: NDArray[np.bool_] | None
+    domain: DomainFigures | None
+
+
+class Model:
+    """A verified model in memory. Its figures for a molecule never depend on the other rows of a call."""
+
+    def __init__(self, bundle: OpenBundle, tools: Toolbox) -> None:
+        """Raises Rejected(INVALID_MODEL) naming the part that cannot be used."""
+        self.manifest = manifest = bundle.manifest
+        self.featurization = _featurization(manifest, tools)
+        self._preparation = _preparation(bundle)
+        self._estimators = _estimators(bundle, self._preparation.width)
+        self._domain = _domain(bundle, self._preparation.width)
+        self._scores = _scores(bundle)
+        self._positive = manifest.labels.index(manifest.positive_label) if manifest.positive_label else -1
+        self._molecules = b""
+        if manifest.applicability_domain:
+            self._molecules = bundle.parts[manifest.applicability_domain.molecules]
+        # onnxruntime's own structures take about as much as the graph does.
+        graphs = 2 * sum(len(bundle.parts[estimator.part]) for estimator in manifest.estimators)
+        self.nbytes = (
+            graphs + len(self._molecules) + (self._domain.nbytes if self._domain else 0) + (1 << 16)
+        )
+
+    def outputs(self, prepared: Floats) -> Outputs:
+        """The estimators' weighted mean [n, 1 or k], in the space in which they were trained."""
+        features = prepared.astype(np.float32)
+        total = np.zeros((len(features), self.manifest.n_outputs))
+        for predictor, weight in self._estimators:
+            outputs = predictor(features)
+            if outputs.shape != total.shape:
+                refuse(f"an estimator gives {outputs.shape[1]} outputs, not {total.shape[1]}")
+            total += weight * outputs
+        return total
+
+    def prepare(self, features: Matrix) -> Floats:
+        return self._preparation(features)
+
+    def features(self, molecules: Sequence[Molecule]) -> Matrix:
+        """Unprepared features, float32 [n, n_features]. RDKit's errors pass through."""
+        if not molecules:
+            return np.empty((0, self.manifest.n_features), np.float32)
+        return np.stack([molecule.features(self.featurization) for molecule in molecules])
+
+    def predict(self, features: Matrix, ecfp4: NDArray[np.uint8], confidence: float) -> Predictions:
+        """Predict n molecules from features [n, n_features] and packed ECFP4 fingerprints uint8 [n, 256].
+
+        Values that are not finite stay so: whoever reports them says that the prediction failed.
+        """
+        prepared = self.prepare(features)
+        outputs = self.outputs(prepared)
+        domain = self._domain.evaluate(prepared, ecfp4) if self._domain else None
+        if self.manifest.task == "regression":
+            return self._regression(outputs[:, 0], confidence, domain)
+        return self._classification(outputs, confidence, domain)
+
+    def analogues(self, ecfp4: NDArray[np.uint8], count: int) -> list[Analogue]:
+        """The `count` training molecules that are most similar, nearest first; none without a domain."""
+        if self._domain is None:
+            return []
+        lines = self._molecules.decode().splitlines()
+        found = []
+        for row, similarity in self._domain.index.nearest(ecfp4, count):
+            smiles, _, measured = lines[row].partition("\t")
+            found.append(Analogue(smiles, measured, similarity))
+        return found
+
+    def _regression(self, raw: Floats, confidence: float, domain: DomainFigures | None) -> Predictions:
+        half = conformal.bound(self._scores[0], confidence) if self._scores else np.inf
+        transform = self.manifest.target_transform
+        ends = _inverse(raw - half, transform), _inverse(raw + half, transform)
+        lower, upper = np.minimum(*ends), np.maximum(*ends)
+        bounded = np.isfinite(half) & np.isfinite(lower) & np.isfinite(upper)
+        return Predictions(
+            value=_inverse(raw, transform),
+            label=np.full(len(raw), -1),
+            probabilities=np.empty((len(raw), 0)),
+            lower=np.where(bounded, lower, np.nan),
+            upper=np.where(bounded, upper, np.nan),
+            sets=None,
+            domain=domain,
+        )
+
+    def _classification(
+        self, outputs: Outputs, confidence: float, domain: DomainFigures | None
+    ) -> Predictions:
+        probabilities = np.clip(outputs, 0.0, 1.0)
+        nothing = np.full(len(outputs), np.nan)
+        binary = probabilities.shape[1] == 2
+        return Predictions(
+            value=probabilities[:, self._positive].copy() if binary else nothing,
+            label=np.argmax(probabilities, axis=1),
+            probabilities=probabilities,
+            lower=nothing,
+            upper=nothing,
+            sets=conformal.label_sets(probabilities, self._scores, confidence) if self._scores else None,
+            domain=domain,
+        )
+
+
+def load_model(
+    path: Path, *, max_bytes: int, tools: Toolbox | None = None, verify_golden: bool = True
+) -> Model:
+    """Verify a bundle and load it. `tools` are the process's featurizers, shared by its models.
+
+    Raises Rejected(INVALID_MODEL): the archive's reasons (see open_bundle), a part that cannot be
+    used, or golden molecules that come out otherwise than when the model was made.
+    """
+    from molfleet.bundles.golden import verify
+
+    tools = tools or Toolbox()
+    bundle = open_bundle(path, max_bytes=max_bytes)
+    model = Model(bundle, tools)
+    if verify_golden:
+        verify(model, bundle, tools)
+    return model
+
+
+def _inverse(values: Floats, transform: TargetTransform) -> Floats:
+    if transform == "none":
+        return values
+    with np.errstate(over="ignore"):
+        return np.asarray(np.power(10.0, values if transform == "log10" else -values))
+
+
+def _featurization(manifest: Manifest, tools: Toolbox) -> Featurization:
+    specs = []
+    for featurizer in manifest.featurizers:
+        try:
+            text = tools.add(featurizer.spec)
+        except Rejected as error:
+            refuse(f"this worker cannot compute its features: {error.message.rstrip('.')}")
+        size = tools.featurizer(text).size
+        if size != featurizer.n_features:
+            refuse(f"its {featurizer.type} has {featurizer.n_features} columns, here it has {size}")
+        specs.append(text)
+    return Featurization(manifest.standardize, tuple(specs))
+
+
+def _preparation(bundle: OpenBundle) -> Preparation:
+    entry, width = bundle.manifest.preparation, bundle.manifest.n_features
+    if entry is None:
+        return Preparation({}, width)
+    try:
+        return Preparation(bundle.arrays(entry.part), width)
+    except ValueError as error:
+        refuse(f"part {entry.part}: {error}")
+
+
+def _estimators(bundle: OpenBundle, width: int) -> list[tuple[Predictor, float]]:
+    loaded = []
+    total = sum(estimator.weight for estimator in bundle.manifest.estimators)
+    for estimator in bundle.manifest.estimators:
+        try:
+            kind = ESTIMATORS.get(estimator.kind)
+            predictor = kind.load(bundle.parts[estimator.part], width, estimator.any_block)
+        except ValueError as error:
+            refuse(f"part {estimator.part}: {error}")
+        except Rejected as error:
+            refuse(f"part {estimator.part}: {error.message.rstrip('.')}")
+        loaded.append((predictor, estimator.weight / total))
+    return loaded
+
+
+def _domain(bundle: OpenBundle, width: int) -> Domain | None:
+    entry = bundle.manifest.applicability_domain
+    if entry is None:
+        return None
+    try:
+        domain = Domain(bundle.arrays(entry.part), entry.similarity_threshold, entry.bandwidth)
+        lines = bundle.parts[entry.molecules].decode().splitlines()
+    except ValueError as error:
+        refuse(f"part {entry.part}: {error}")
+    if domain.n_features != width or len(lines) != len(domain.index):
+        refuse(f"part {entry.part} does not fit the model's features or molecules")
+    return domain
+
+
+def _scores(bundle: OpenBundle) -> list[Floats]:
+    """Sorted calibration scores: one array for regression, one per label for classification."""
+    entry, labels = bundle.manifest.calibration, bundle.manifest.labels
+    if entry is None:
+        return []
+    arrays = bundle.arrays(entry.part)
+    names = [f"scores:{index}" for index in range(len(labels))] or ["residuals"]
+    for name in names:
+        array = arrays.get(name)
+        sound = array is not None and array.ndim == 1 and array.dtype == np.float64
+        if array is None or not sound or np.isnan(array).any() or (np.diff(array) < 0).any():
+            refuse(f"part {entry.part}: {name} is not a sorted array")
+    return [arrays[name] for name in names]
