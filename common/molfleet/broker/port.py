@@ -96,7 +96,8 @@ class Consumer(Protocol):
 
     `poll` must be called again before the maximal poll interval ends, or the member leaves; with all
     partitions paused it returns nothing but keeps the membership. Never cancel a poll: give it a
-    timeout. Raises BrokerUnavailable where the broker does not answer.
+    timeout. Raises BrokerUnavailable where the broker does not answer. `pause`, `resume` and `seek`
+    of a partition that is not (or no longer) this member's do nothing.
     """
 
     async def start(self) -> None: ...
@@ -118,6 +119,13 @@ class Consumer(Protocol):
         ...
 
     def assignment(self) -> frozenset[Partition]: ...
+
+    def stalled_s(self) -> float:
+        """Seconds for which this member has waited for its group beyond its polls' time; 0 when well.
+
+        For a watchdog: a consumer that stays stalled is stopped and another one made.
+        """
+        ...
 
     def pause(self, partitions: Collection[Partition]) -> None: ...
 
@@ -163,7 +171,9 @@ class Broker(Protocol):
 
     def reader(self, topics: Collection[str], *, from_beginning: bool = True) -> Reader: ...
 
-    def producer(self) -> Producer: ...
+    def producer(self, *, headroom_bytes: int = 0) -> Producer:
+        """`headroom_bytes` raises the size limit above the settings': dead letters carry more headers."""
+        ...
 
     async def ping(self) -> None:
         """Returns if a broker answers; raises BrokerUnavailable or BrokerDenied."""
