@@ -143,7 +143,7 @@ class LocalBlobs:
             path = self._within(bucket, key, Path(os.path.realpath(self.directory / bucket / key)))
             if path.is_dir():
                 raise BlobNotFound(bucket, key, "there is no such object")
-            with open(path, "rb", opener=_without_waiting) as file:  # noqa: PTH123 - needs the opener
+            with open(path, "rb", opener=_without_waiting) as file:
                 status = os.fstat(file.fileno())
                 if not stat.S_ISREG(status.st_mode):
                     raise BlobNotFound(bucket, key, "there is no such object")

@@ -150,9 +150,7 @@ def test_a_name_that_the_file_system_does_not_take_is_refused(blobs: LocalBlobs)
         (errno.ENOENT, BlobNotFound),
     ],
 )
-def test_only_what_is_about_the_object_is_an_answer_about_it(
-    number: int, expected: type[Exception]
-) -> None:
+def test_only_what_is_about_the_object_answers_for_it(number: int, expected: type[Exception]) -> None:
     with pytest.raises(expected), translated("b", "k"):
         raise OSError(number, os.strerror(number))
 
