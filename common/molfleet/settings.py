@@ -108,7 +108,9 @@ class WorkerSettings(_Group):
     )
     single_batch: int = Field(64, ge=1, le=10_000, description="Light commands in one micro-batch.")
     single_deadline_s: float = Field(
-        10.0, gt=0, description="Seconds one light command may take before its process is killed."
+        30.0,
+        gt=0,
+        description="Seconds one batch of light commands may take, loading its models included.",
     )
     single_cache_bytes: int = Field(
         1 << 30, ge=1 << 20, description="Loaded models that all resident processes keep, in bytes."

@@ -57,9 +57,7 @@ class Context(Protocol):
         """
         ...
 
-    def progress(
-        self, stage: str, fraction: float, message: str = "", eta_s: float | None = None
-    ) -> None:
+    def progress(self, stage: str, fraction: float, message: str = "", eta_s: float | None = None) -> None:
         """Report progress, `fraction` of the whole command in 0-1. Cheap: call it as often as you like."""
         ...
 

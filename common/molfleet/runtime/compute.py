@@ -1,0 +1,192 @@
+"""The worker's side of one attempt: a child process watched until it has an outcome or must die."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import psutil
+
+from molfleet.errors import Code, Rejected
+from molfleet.runtime import child, frames
+from molfleet.runtime.forkserver import Child, ForkServer
+from molfleet.runtime.job import Job
+from molfleet.runtime.steps import Hook, Step, no_hook
+
+_MEMORY_PAUSE_S = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The handler returned its success event, encoded."""
+
+    event: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A definite verdict: the handler's own, or a limit that was reached."""
+
+    verdict: Rejected
+    traceback: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Away:
+    """Something that the attempt needs cannot be reached; nothing is said of the command."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Died:
+    """The child ended without a verdict."""
+
+    exit_code: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """The worker itself ended the attempt: its lease was taken, or it is shutting down."""
+
+    reason: str
+
+
+Outcome = Done | Refused | Away | Died | Stopped
+
+
+@dataclass
+class Report:
+    """What the child told while it ran."""
+
+    emitted: list[bytes] = field(default_factory=list)
+    outputs: dict[tuple[str, str], str] = field(default_factory=dict)
+    checkpoints: int = 0
+
+
+Progress = Callable[[dict[str, Any]], None]
+Emitted = Callable[[bytes], Awaitable[None]]
+
+
+class Attempt:
+    """Runs one job to an outcome. `stop` ends it from outside with the outcome given."""
+
+    def __init__(
+        self,
+        server: ForkServer,
+        *,
+        deadline_s: float,
+        on_progress: Progress,
+        on_emitted: Emitted,
+    ) -> None:
+        self._server = server
+        self._deadline_s = deadline_s
+        self._on_progress = on_progress
+        self._on_emitted = on_emitted
+        self._forced: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self.report = Report()
+
+    def stop(self, outcome: Outcome) -> None:
+        if not self._forced.done():
+            self._forced.set_result(outcome)
+
+    async def run(self, job: Job, command: bytes, hook: Hook = no_hook) -> Outcome:
+        process = await self._server.start(child.main)
+        talk = asyncio.create_task(self._converse(process))
+        limits = asyncio.create_task(self._watch_memory(process.pid, job.share.memory_bytes))
+        try:
+            process.writer.write(frames.pack([job.model_dump_json().encode(), command]))
+            await hook(Step.CHILD_STARTED)
+            done, _ = await asyncio.wait(
+                {talk, limits, self._forced},
+                timeout=self._deadline_s,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            if talk in done:
+                verdict = talk.result()
+            elif limits in done:
+                verdict = limits.result()
+            elif self._forced in done:
+                verdict = self._forced.result()
+            else:
+                verdict = Refused(
+                    Rejected(
+                        Code.DEADLINE_EXCEEDED,
+                        f"The command computed longer than {self._deadline_s:g} s, the worker's limit.",
+                    )
+                )
+        finally:
+            for task in (talk, limits):
+                task.cancel()
+            process.kill()
+            exit_code = await process.exited()
+            await asyncio.gather(talk, limits, return_exceptions=True)
+        return verdict or Died(exit_code)
+
+    async def _converse(self, process: Child) -> Outcome | None:
+        """Relay what the child tells; None when it is gone without a verdict."""
+        while (message := await frames.receive_async(process.reader)) is not None:
+            kind, fields = message[0].decode(), json.loads(message[1])
+            match kind:
+                case "progress":
+                    self._on_progress(fields)
+                case "emit":
+                    self.report.emitted.append(message[2])
+                    await self._on_emitted(message[2])
+                case "storing":
+                    self.report.outputs.setdefault((fields["bucket"], fields["key"]), "")
+                case "stored":
+                    self.report.outputs[fields["bucket"], fields["key"]] = fields["sha256"]
+                case "checkpoint":
+                    self.report.checkpoints += 1
+                case "done":
+                    return Done(message[2])
+                case "rejected":
+                    return Refused(
+                        Rejected(
+                            Code(fields["code"]),
+                            fields["message"],
+                            retryable=fields["retryable"],
+                            details=fields["details"],
+                        )
+                    )
+                case "unavailable":
+                    return Away(fields["message"])
+                case "error":
+                    return Refused(
+                        Rejected(
+                            Code.INTERNAL,
+                            f"Unexpected {fields['type']} in the worker: {fields['message']}",
+                        ),
+                        fields["traceback"],
+                    )
+        return None
+
+    async def _watch_memory(self, pid: int, limit: int | None) -> Outcome:
+        """Returns when the child's processes together hold more resident bytes than `limit`."""
+        if limit is None:
+            await asyncio.Event().wait()
+        while (used := _resident_bytes(pid)) <= (limit or 0):
+            await asyncio.sleep(_MEMORY_PAUSE_S)
+        return Refused(
+            Rejected(
+                Code.OUT_OF_MEMORY,
+                f"The command's processes used {used >> 20} MiB, more than the limit of "
+                f"{(limit or 0) >> 20} MiB.",
+            )
+        )
+
+
+def _resident_bytes(pid: int) -> int:
+    """Resident bytes of a process and all that it started."""
+    total = 0
+    with suppress(psutil.Error):
+        root = psutil.Process(pid)
+        for process in (root, *root.children(recursive=True)):
+            with suppress(psutil.Error):
+                total += process.memory_info().rss
+    return total

@@ -1,0 +1,98 @@
+"""Where child processes come from: one fork server per worker, heavy imports already loaded."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import multiprocessing.forkserver
+import os
+import signal
+import socket
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from multiprocessing.context import ForkServerContext, ForkServerProcess
+
+from molfleet.processes import die_with_parent
+
+
+class ForkServer:
+    """Starts children that die with this worker, each leading a process group of its own.
+
+    Call `boot` from the main thread: the kernel ties the server's life to the thread that starts it.
+    """
+
+    def __init__(self, preload: Sequence[str]) -> None:
+        self._context: ForkServerContext = multiprocessing.get_context("forkserver")
+        self._preload = ["molfleet.runtime.forkserver_life", *preload]
+
+    def boot(self) -> None:
+        self._context.set_forkserver_preload(self._preload)
+        multiprocessing.forkserver.ensure_running()
+
+    async def warm(self) -> None:
+        """Returns when the preloaded modules are imported."""
+        child = await self.start(_nothing)
+        await child.exited()
+
+    async def start(self, main: Callable[[socket.socket], None]) -> Child:
+        """A new process that runs `main(socket)`; the other end of the socket is the child's streams."""
+        ours, theirs = socket.socketpair()
+        process = self._context.Process(target=_enter, args=(main, theirs), daemon=False)
+        try:
+            await asyncio.to_thread(process.start)
+        finally:
+            theirs.close()
+        reader, writer = await asyncio.open_connection(sock=ours, limit=1 << 20)
+        return Child(process, reader, writer)
+
+
+class Child:
+    """A running child process as its worker sees it."""
+
+    def __init__(
+        self, process: ForkServerProcess, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        self._process = process
+        self.reader = reader
+        self.writer = writer
+        self.pid = process.pid or 0
+
+    def kill(self) -> None:
+        """Kill the child with everything that it started."""
+        for send in (
+            lambda: os.killpg(self.pid, signal.SIGKILL),
+            lambda: os.kill(self.pid, signal.SIGKILL),
+        ):
+            with suppress(ProcessLookupError, PermissionError):
+                send()
+
+    async def exited(self) -> int | None:
+        """Waits for the end of the process, clears what is left of its group; its exit code."""
+        loop = asyncio.get_running_loop()
+        ended = asyncio.Event()
+        sentinel = self._process.sentinel
+        loop.add_reader(sentinel, ended.set)
+        try:
+            await ended.wait()
+        finally:
+            loop.remove_reader(sentinel)
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+        self.writer.close()
+        self._process.join()
+        code = self._process.exitcode
+        self._process.close()
+        return code
+
+
+def _enter(main: Callable[[socket.socket], None], sock: socket.socket) -> None:
+    die_with_parent()
+    os.setpgid(0, 0)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    signal.set_wakeup_fd(-1)
+    main(sock)
+
+
+def _nothing(sock: socket.socket) -> None:
+    sock.close()

@@ -1,0 +1,225 @@
+"""Attempts at one heavy command under a lease, until one of them says what the outcome is."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from contextlib import suppress
+from uuid import UUID
+
+from molfleet.blobs.port import BlobError
+from molfleet.errors import Code, Rejected, Unavailable
+from molfleet.ledger.attempts import AttemptRecord, Ending
+from molfleet.messages.record import Event
+from molfleet.runtime.compute import Attempt, Away, Died, Done, Outcome, Refused, Stopped
+from molfleet.runtime.conclude import Conclusion, delete_outputs
+from molfleet.runtime.handler import ComputeShare, Handler
+from molfleet.runtime.intake import Taken
+from molfleet.runtime.job import Job, reveal, row_of
+from molfleet.runtime.lease_keeper import LeaseKeeper
+from molfleet.runtime.patience import Patience
+from molfleet.runtime.progress import ProgressFeed
+from molfleet.runtime.services import Services
+from molfleet.runtime.steps import Step
+from molfleet.telemetry.logs import get_logger
+
+log = get_logger(__name__)
+
+_HAND_BACK_S = 5.0
+
+
+async def run_attempts(
+    services: Services, patience: Patience, taken: Taken, keeper: LeaseKeeper
+) -> Conclusion | None:
+    """The conclusion of the first attempt that has one; None when another worker took the lease."""
+    runner = _Runner(services, patience, taken, keeper)
+    while True:
+        past = await runner.past()
+        if (verdict := runner.given_up(past)) is not None:
+            return Conclusion(services.new_id(), verdict, attempts=past.begun, dead_letter=True)
+        attempt_id = services.new_id()
+        conclusion = await runner.attempt(attempt_id)
+        if conclusion is not None:
+            return conclusion
+        if keeper.lost:
+            return None
+
+
+class _Runner:
+    def __init__(self, services: Services, patience: Patience, taken: Taken, keeper: LeaseKeeper) -> None:
+        self._services = services
+        self._patience = patience
+        self._taken = taken
+        self._keeper = keeper
+        self._name = (taken.command_type, taken.identity.id, taken.generation)
+        row = row_of(services.table, taken.command_type)
+        if not isinstance(row, Handler):
+            raise TypeError(f"{taken.command_type} is not a heavy command")
+        self._row = row
+
+    async def past(self) -> AttemptRecord:
+        attempts = self._services.ledger.attempts
+        return await self._patience(lambda: self._services.io(attempts.get, *self._name))
+
+    def given_up(self, past: AttemptRecord) -> Rejected | None:
+        limits = self._services.settings.worker
+        if past.child_deaths >= limits.child_attempts:
+            who, deaths = "the process that computed it", past.child_deaths
+        elif past.worker_deaths >= limits.crash_limit:
+            who, deaths = "the worker that computed it", past.worker_deaths
+        else:
+            return None
+        return Rejected(
+            Code.WORKER_CRASHED,
+            f"The command was given up after {who} died {deaths} times without a result.",
+            details={"deaths": str(deaths)},
+        )
+
+    async def attempt(self, attempt_id: UUID) -> Conclusion | None:
+        """One attempt; None where it came to no conclusion (its child died, its lease was taken)."""
+        services = self._services
+        begun = await self._begin(attempt_id)
+        await services.hook(Step.ATTEMPT_RECORDED)
+        services.metrics.attempted(self._taken.command_type)
+        scratch = services.scratch / str(attempt_id)
+        scratch.mkdir(parents=True)
+        feed = ProgressFeed(services, self._taken, begun)
+        early: list[asyncio.Task[None]] = []
+        attempt = Attempt(
+            services.forks,
+            deadline_s=services.settings.worker.deadline_s,
+            on_progress=feed.report,
+            on_emitted=lambda event: self._emitted(event, attempt, early),
+        )
+        try:
+            outcome = await self._watched(attempt, self._job(attempt_id, str(scratch)))
+            await asyncio.gather(*early)
+        except asyncio.CancelledError:
+            await self._hand_back(attempt_id, attempt)
+            raise
+        finally:
+            feed.close()
+            await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)
+        return await self._weigh(outcome, attempt_id, attempt, begun)
+
+    async def _weigh(
+        self, outcome: Outcome, attempt_id: UUID, attempt: Attempt, begun: int
+    ) -> Conclusion | None:
+        report = attempt.report
+        match outcome:
+            case Done(event):
+                result: Event | Rejected = self._services.announcer.event(event)
+            case Refused(verdict, traceback):
+                if traceback:
+                    log.error("the handler failed unexpectedly", traceback=traceback)
+                result = verdict
+            case Away(message):
+                await self._end(attempt_id, Ending.NOT_COUNTED)
+                await delete_outputs(self._services, report.outputs)
+                log.warning("the attempt needs what is away", reason=message)
+                await self._wait_for_store()
+                return None
+            case Stopped(reason):
+                await delete_outputs(self._services, report.outputs)
+                log.warning("the attempt was stopped", reason=reason)
+                return None
+            case Died(exit_code):
+                await self._end(attempt_id, Ending.CHILD_DIED)
+                await delete_outputs(self._services, report.outputs)
+                log.warning("the computing process died", exit_code=exit_code)
+                return None
+        return Conclusion(
+            attempt_id,
+            result,
+            attempts=begun,
+            emitted=tuple(self._services.announcer.event(event) for event in report.emitted),
+            outputs=dict(report.outputs),
+            kept_checkpoints=True,
+        )
+
+    async def _watched(self, attempt: Attempt, job: Job) -> Outcome:
+        """The attempt's outcome, under cancellation and a lease that may be taken."""
+        taken, cancellations = self._taken, self._services.cancellations
+
+        def cancel() -> None:
+            why = cancellations.of(
+                taken.identity.id, generation=taken.generation, delivered_ms=taken.record.timestamp_ms
+            )
+            if why is not None:
+                attempt.stop(Refused(Rejected(Code.CANCELLED, why)))
+
+        forget = (
+            cancellations.watch(taken.identity.id, cancel),
+            self._keeper.watch(lambda: attempt.stop(Stopped("another worker took the lease"))),
+        )
+        cancel()
+        if self._keeper.lost:
+            attempt.stop(Stopped("another worker took the lease"))
+        try:
+            return await attempt.run(job, taken.value, self._services.hook)
+        finally:
+            for stop_watching in forget:
+                stop_watching()
+
+    async def _emitted(self, event: bytes, attempt: Attempt, early: list[asyncio.Task[None]]) -> None:
+        """Events that may not wait for the receipt are published as they come."""
+        record = self._services.announcer.event(event)
+        if not isinstance(record, self._row.early):
+            return
+        same = sum(
+            self._services.announcer.event(e).full_name == record.full_name for e in attempt.report.emitted
+        )
+        message = self._services.announcer.message(self._taken.origin, record, ordinal=same)
+        publish = self._services.producer.publish
+
+        async def send() -> None:
+            await self._patience(lambda: publish([message]))
+
+        early.append(asyncio.create_task(send()))
+
+    async def _begin(self, attempt_id: UUID) -> int:
+        services = self._services
+        record = await self._patience(
+            lambda: services.io(services.ledger.attempts.begin, *self._name, attempt_id, services.worker)
+        )
+        return record.begun
+
+    async def _end(self, attempt_id: UUID, how: Ending) -> None:
+        services = self._services
+        await self._patience(
+            lambda: services.io(services.ledger.attempts.end, *self._name, attempt_id, how)
+        )
+
+    async def _hand_back(self, attempt_id: UUID, attempt: Attempt) -> None:
+        """Say that this worker did not die; if the store is away, its next taker counts one death."""
+        services = self._services
+        with suppress(Unavailable, BlobError, TimeoutError):
+            async with asyncio.timeout(_HAND_BACK_S):
+                await services.io(services.ledger.attempts.end, *self._name, attempt_id, Ending.HANDED_BACK)
+                await delete_outputs(services, attempt.report.outputs)
+
+    async def _wait_for_store(self) -> None:
+        """Returns when the state store answers; the lane shows as paused meanwhile."""
+        services = self._services
+        await asyncio.sleep(services.settings.worker.retry_pause_s)
+        await self._patience(lambda: services.io(services.ledger.attempts.get, *self._name))
+
+    def _job(self, attempt_id: UUID, scratch: str) -> Job:
+        services, taken = self._services, self._taken
+        settings = services.settings
+        return Job(
+            table=services.table_path,
+            command_type=taken.command_type,
+            command_id=taken.identity.id,
+            attempt=attempt_id,
+            digest=services.intake.digest(taken.value),
+            generation=taken.generation,
+            scratch=scratch,
+            share=ComputeShare(
+                processes=settings.processes_per_command,
+                memory_bytes=settings.worker.memory_bytes,
+                record_time_limit_s=settings.worker.record_time_limit_s,
+                max_input_bytes=settings.blobs.max_input_bytes,
+            ),
+            settings=reveal(settings),
+        )

@@ -1,0 +1,53 @@
+"""Progress of a heavy command as events on a topic of its own. They may be lost; nothing waits for them."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from molfleet.broker.port import BrokerDenied, MessageTooLarge
+from molfleet.errors import Unavailable
+from molfleet.messages.generated import CommandProgressed
+from molfleet.runtime.intake import Taken
+from molfleet.runtime.services import Services
+
+_PAUSE_S = 0.25
+
+
+class ProgressFeed:
+    """Publishes the latest report at most four times a second; what comes faster is passed over."""
+
+    def __init__(self, services: Services, taken: Taken, attempt: int) -> None:
+        self._services = services
+        self._taken = taken
+        self._attempt = attempt
+        self._ordinal = 0
+        self._latest: dict[str, Any] | None = None
+        self._sender: asyncio.Task[None] | None = None
+
+    def report(self, fields: dict[str, Any]) -> None:
+        self._latest = fields
+        if self._sender is None or self._sender.done():
+            self._sender = asyncio.create_task(self._send())
+
+    def close(self) -> None:
+        if self._sender is not None:
+            self._sender.cancel()
+
+    async def _send(self) -> None:
+        while (fields := self._latest) is not None:
+            self._latest = None
+            self._ordinal += 1
+            event = CommandProgressed.answer(
+                self._taken.identity,
+                command_type=self._taken.command_type,
+                attempt=self._attempt,
+                worker=self._services.worker,
+                **fields,
+            )
+            message = self._services.announcer.message(self._taken.origin, event, ordinal=self._ordinal)
+            try:
+                await self._services.producer.publish([message])
+            except (Unavailable, BrokerDenied, MessageTooLarge):
+                return
+            await asyncio.sleep(_PAUSE_S)

@@ -1,0 +1,123 @@
+"""A resident process for light commands: loads models once, answers micro-batches until told to end."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import socket
+import tempfile
+import time
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from molfleet.blobs.factory import open_store
+from molfleet.blobs.port import BlobStore
+from molfleet.errors import Unavailable
+from molfleet.ledger.transfer import resolve, version
+from molfleet.messages.codec import Codec
+from molfleet.messages.generated import BlobRef
+from molfleet.messages.record import Command, FailureEvent, TerminalEvent
+from molfleet.runtime import frames
+from molfleet.runtime.announce import Announcer, Origin
+from molfleet.runtime.handler import LightHandler
+from molfleet.runtime.job import Residence, conceal, load_table, row_of
+from molfleet.settings import Settings
+
+_VERSION_LIFE_S = 1.0
+
+
+class ResidentContext:
+    """Implements runtime.handler.LightContext."""
+
+    def __init__(self, residence: Residence, settings: Settings, store: BlobStore) -> None:
+        self._store = store
+        self._settings = settings
+        self._numbers = itertools.count(1)
+        self._versions: dict[tuple[str, str], tuple[float, str]] = {}
+        self.scratch = Path(residence.scratch)
+        self.cache_bytes = residence.cache_bytes
+        self.resident: Any = None
+
+    def version(self, ref: BlobRef) -> str:
+        place, now = (ref.bucket, ref.key), time.monotonic()
+        known = self._versions.get(place)
+        if known is None or now - known[0] > _VERSION_LIFE_S:
+            if len(self._versions) > 10_000:
+                self._versions.clear()
+            known = now, version(self._store, ref, state_bucket=self._settings.state_bucket)
+            self._versions[place] = known
+        return known[1]
+
+    def fetch(self, ref: BlobRef) -> Path:
+        target = self.scratch / f"model-{next(self._numbers)}"
+        limit = self._settings.blobs.max_model_bytes
+        return resolve(self._store, ref, target, limit, state_bucket=self._settings.state_bucket)
+
+
+class _Resident:
+    def __init__(self, residence: Residence) -> None:
+        settings = conceal(residence.settings)
+        self._residence = residence
+        self._codec = Codec()
+        self._context = ResidentContext(residence, settings, open_store(settings))
+        self._table = load_table(residence.table)
+        self._announcer = Announcer(
+            self._codec, residence.event_topics, residence.worker_kind, residence.version
+        )
+        self._built: dict[str, Any] = {}
+
+    def run(self, message: Sequence[bytes]) -> list[bytes]:
+        """Answer one micro-batch of commands of one type: value and headers of each, in turn."""
+        started = time.monotonic()
+        commands = [self._codec.decode(value) for value in message[1::2]]
+        headers = [frames.headers_from(packed) for packed in message[2::2]]
+        command_type = commands[0].full_name
+        row = row_of(self._table, command_type)
+        if not isinstance(row, LightHandler):
+            raise TypeError(f"{command_type} is not a light command")
+        if command_type not in self._built:
+            self._built[command_type] = row.resident(self._context)
+        self._context.resident = self._built[command_type]
+        events = row.run(commands, self._context)
+        if len(events) != len(commands):
+            raise RuntimeError(f"{len(commands)} commands gave {len(events)} events")
+        answer = [b"answers"]
+        for command, given, event in zip(commands, headers, events, strict=True):
+            answer += self._answer(command, given, event, started)
+        return answer
+
+    def _answer(
+        self, command: Any, headers: frames.Headers, event: TerminalEvent, started: float
+    ) -> tuple[bytes, bytes, bytes, bytes]:
+        if not isinstance(command, Command):
+            raise TypeError(f"{command.full_name} is not a command")
+        message = self._announcer.message(Origin.of(command, headers), event, started=started)
+        code = event.code if isinstance(event, FailureEvent) else "DONE"
+        return (
+            code.encode(),
+            message.topic.encode(),
+            message.value or b"",
+            frames.pack_headers(message.headers),
+        )
+
+
+def main(sock: socket.socket) -> None:
+    """Speaks with the worker: residence, then batches in; answers or one word of trouble out."""
+    first = frames.receive(sock)
+    if first is None:
+        return
+    residence = Residence.model_validate_json(first[0])
+    tempfile.tempdir = residence.scratch
+    resident = _Resident(residence)
+    frames.send(sock, [b"ready"])
+    while (message := frames.receive(sock)) is not None:
+        try:
+            answer = resident.run(message)
+        except Unavailable as error:
+            answer = [b"unavailable", str(error).encode()]
+        except Exception as error:
+            fields = {"message": f"{type(error).__name__}: {error}", "traceback": traceback.format_exc()}
+            answer = [b"error", json.dumps(fields).encode()]
+        frames.send(sock, answer)

@@ -1,0 +1,244 @@
+"""One worker: its lanes, what they share, and its life from start to SIGTERM."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import tempfile
+from collections.abc import Awaitable, Collection
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
+from uuid import uuid4
+
+import molfleet
+from molfleet.blobs.port import BlobError, BlobStore
+from molfleet.blobs.proof import prove_conditions
+from molfleet.broker.port import Broker, BrokerDenied
+from molfleet.broker.topics import Topics
+from molfleet.errors import Unavailable
+from molfleet.ledger.attempts import Attempts
+from molfleet.ledger.checkpoints import Checkpoints
+from molfleet.ledger.leases import Leases
+from molfleet.ledger.receipts import Receipts
+from molfleet.messages.codec import Codec
+from molfleet.messages.directory import SchemaDirectory
+from molfleet.runtime.announce import Announcer
+from molfleet.runtime.assembly import WorkerLane, assemble_lanes, check_table, event_topics, types_by_topic
+from molfleet.runtime.control import Cancellations, ControlReader
+from molfleet.runtime.forkserver import ForkServer
+from molfleet.runtime.intake import Intake
+from molfleet.runtime.job import load_table
+from molfleet.runtime.patience import Patience
+from molfleet.runtime.services import Ledger, Services
+from molfleet.runtime.slots import Slots
+from molfleet.runtime.steps import Hook, no_hook
+from molfleet.settings import Settings
+from molfleet.telemetry import health, logs
+from molfleet.telemetry.metrics import Metrics
+
+log = logs.get_logger(__name__)
+
+T = TypeVar("T")
+_PROBE_S = 10.0
+_NO_SUCH_KEY = "probe/none"
+
+
+class Worker:
+    """Takes the commands of `table_path` (package.module:HANDLERS), or only those of `topics`.
+
+    The adapters are given, so that tests run a worker on the ports' fakes; `hook` is called between two
+    steps of a command's way.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        kind: str,
+        table_path: str,
+        *,
+        broker: Broker,
+        store: BlobStore,
+        topics: Topics,
+        only: Collection[str] = (),
+        hook: Hook = no_hook,
+    ) -> None:
+        self._settings = settings
+        self._kind = kind
+        self._table_path = table_path
+        self._broker = broker
+        self._store = store
+        self._topics = topics
+        self._only = only
+        self._hook = hook
+        self.name = settings.worker.name or f"{kind}-{socket.gethostname()}-{os.getpid()}"
+        self.metrics = Metrics(worker=self.name, version=molfleet.__version__)
+        self._patience = Patience(kind, settings.worker.retry_pause_s, self.metrics)
+        self._missing: list[str] = ["starting"]
+        self._stop = asyncio.Event()
+        self._now = asyncio.Event()
+
+    def stop(self) -> None:
+        """Stop taking, finish what fits in the grace period, hand the rest back. Twice: at once."""
+        if self._stop.is_set():
+            self._now.set()
+        self._stop.set()
+
+    def not_ready(self) -> list[str]:
+        """Why this worker is not ready, as sentences; empty when it is."""
+        return [*self._missing, *self._patience.away]
+
+    async def run(self) -> None:
+        """From start to stop. Raises what no waiting can mend (an unfit store, a wrong table)."""
+        async with AsyncExitStack() as life:
+            services = await self._build(life)
+            cancellations = services.cancellations
+            control = ControlReader(
+                self._broker,
+                self._topics.control,
+                services.intake.decode,
+                cancellations,
+                self._patience,
+            )
+            lanes = assemble_lanes(services, self._broker, self._only)
+            reading = asyncio.create_task(control.run())
+            life.callback(reading.cancel)
+            await self._or_stopped(control.ready.wait())
+            await self._or_stopped(services.forks.warm())
+            for lane in lanes:
+                await self._or_stopped(lane.start())
+            self._missing = []
+            probing = asyncio.create_task(self._probe(lanes))
+            life.callback(probing.cancel)
+            log.info("worker ready", kind=self._kind, topics=[lane.topic for lane in lanes])
+            await self._work(lanes, reading)
+            log.info("worker stopped")
+
+    async def _build(self, life: AsyncExitStack) -> Services:
+        settings = self._settings
+        table = load_table(self._table_path)
+        check_table(self._topics, table)
+        forks = ForkServer(
+            [self._table_path.partition(":")[0], "molfleet.runtime.child", "molfleet.runtime.resident"]
+        )
+        forks.boot()
+        server = await health.serve(settings.worker, self.not_ready, self.metrics.render)
+        if server is not None:
+            life.push_async_callback(server.stop)
+        threads = ThreadPoolExecutor(max_workers=16, thread_name_prefix="io")
+        life.callback(threads.shutdown, wait=False, cancel_futures=True)
+        scratch = Path(
+            life.enter_context(
+                tempfile.TemporaryDirectory(
+                    prefix="molfleet-", dir=settings.worker.scratch, ignore_cleanup_errors=True
+                )
+            )
+        )
+        codec = Codec()
+        directory = SchemaDirectory(codec, self._broker, self._topics.schemas)
+        producer = self._broker.producer()
+        life.push_async_callback(producer.stop)
+        await self._or_stopped(self._patience(lambda: asyncio.to_thread(self._prepare_store)))
+        await self._or_stopped(self._patience(producer.start))
+        await self._or_stopped(self._patience(directory.publish_all))
+        bucket, prefix = settings.state_bucket, settings.topic_prefix
+        return Services(
+            settings=settings,
+            kind=self._kind,
+            worker=self.name,
+            version=molfleet.__version__,
+            topics=self._topics,
+            table=table,
+            table_path=self._table_path,
+            intake=Intake(codec, directory, types_by_topic(self._topics, table)),
+            announcer=Announcer(codec, event_topics(self._topics), self._kind, molfleet.__version__),
+            producer=producer,
+            ledger=Ledger(
+                self._store,
+                Receipts(self._store, bucket, prefix),
+                Leases(self._store, bucket, settings.lease_ttl_s),
+                Attempts(self._store, bucket, prefix),
+                Checkpoints(self._store, bucket, prefix),
+            ),
+            forks=forks,
+            slots=Slots(settings.worker.slots),
+            cancellations=Cancellations(),
+            metrics=self.metrics,
+            scratch=scratch,
+            hook=self._hook,
+            now=lambda: datetime.now(UTC),
+            new_id=uuid4,
+            threads=threads,
+        )
+
+    def _prepare_store(self) -> None:
+        for bucket in (self._settings.state_bucket, self._settings.output_bucket):
+            self._store.ensure_bucket(bucket)
+        prove_conditions(self._store, self._settings.state_bucket)
+
+    async def _work(self, lanes: list[WorkerLane], reading: asyncio.Task[None]) -> None:
+        """Until told to stop; then what is in hand gets the grace period."""
+        stopping = asyncio.create_task(self._stop.wait())
+        running = {lane.running for lane in lanes} | {reading}
+        try:
+            await asyncio.wait({stopping, *running}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopping.cancel()
+        self._missing = ["stopping"]
+        for lane in lanes:
+            lane.lane.stop_taking()
+        if self._stop.is_set():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._settings.worker.grace_s):
+                    await self._idle(lanes)
+        await asyncio.gather(*(lane.hand_back() for lane in lanes))
+        for task in running:
+            if task.done() and not task.cancelled() and (error := task.exception()) is not None:
+                raise error
+
+    async def _idle(self, lanes: list[WorkerLane]) -> None:
+        while any(lane.lane.in_hand for lane in lanes) and not self._now.is_set():
+            await asyncio.sleep(0.05)
+
+    async def _probe(self, lanes: list[WorkerLane]) -> None:
+        """Keep readiness and lag current: what is away is seen even by an idle worker."""
+        while True:
+            missing = [reason for lane in lanes for reason in lane.not_ready()]
+            lag: dict[tuple[str, int], int] = {}
+            try:
+                await self._broker.ping()
+                for lane in lanes:
+                    lag.update(await lane.lane.lag())
+                self.metrics.lag_measured(lag)
+            except (Unavailable, BrokerDenied) as error:
+                missing.append(f"broker: {error}")
+            try:
+                await asyncio.to_thread(
+                    next, self._store.list(self._settings.state_bucket, _NO_SUCH_KEY), None
+                )
+            except (Unavailable, BlobError) as error:
+                missing.append(f"blob store: {error}")
+            if not self._stop.is_set():
+                self._missing = missing
+            self.metrics.readiness_changed(not self.not_ready())
+            await asyncio.sleep(_PROBE_S if not missing else 1.0)
+
+    async def _or_stopped(self, waiting: Awaitable[T]) -> T:
+        """Wait during the start; a stop that comes meanwhile ends it."""
+        task = asyncio.ensure_future(waiting)
+        stop = asyncio.ensure_future(self._stop.wait())
+        try:
+            await asyncio.wait({task, stop}, return_when=asyncio.FIRST_COMPLETED)
+            if not task.done():
+                raise Stopped
+            return task.result()
+        finally:
+            for each in (task, stop):
+                each.cancel()
+
+
+class Stopped(Exception):
+    """The worker was told to stop before it was ready."""
