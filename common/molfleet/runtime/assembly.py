@@ -12,7 +12,7 @@ from molfleet.messages.generated import ALL_RECORDS
 from molfleet.messages.record import Command, Event
 from molfleet.runtime.handler import HandlerTable, LightHandler
 from molfleet.runtime.heavy import HeavyLane
-from molfleet.runtime.job import Residence, reveal
+from molfleet.runtime.job import Residence, reveal, row_of
 from molfleet.runtime.lane import Lane
 from molfleet.runtime.light import LightLane
 from molfleet.runtime.patience import Patience
@@ -95,13 +95,9 @@ def check_table(topics: Topics, table: HandlerTable) -> None:
 
 def _lane(services: Services, broker: Broker, topic: str) -> WorkerLane:
     settings = services.settings
-    rows = [
-        row
-        for command, row in services.table.items()
-        if services.topics.command_topic_of(command.full_name) == topic
-    ]
+    types = types_by_topic(services.topics, services.table)[topic]
     patience = Patience(topic, settings.worker.retry_pause_s, services.metrics)
-    light = isinstance(rows[0], LightHandler)
+    light = isinstance(row_of(services.table, types[0]), LightHandler)
     processes = settings.worker.single_processes or settings.cores
     capacity = (
         settings.worker.single_batch * processes * _BATCHES_IN_HAND

@@ -166,10 +166,9 @@ class _Runner:
         record = self._services.announcer.event(event)
         if not isinstance(record, self._row.early):
             return
-        same = sum(
-            self._services.announcer.event(e).full_name == record.full_name for e in attempt.report.emitted
-        )
-        message = self._services.announcer.message(self._taken.origin, record, ordinal=same)
+        announcer = self._services.announcer
+        same = sum(isinstance(announcer.event(e), type(record)) for e in attempt.report.emitted)
+        message = announcer.message(self._taken.origin, record, ordinal=same)
         publish = self._services.producer.publish
 
         async def send() -> None:

@@ -54,7 +54,7 @@ class Patience:
                         log.warning("waiting for what is away", lane=self._lane, reason=str(error))
                     self._missing[ticket] = f"{self._lane}: {error}"
                     self._metrics.lane_paused(self._lane)
-                await asyncio.sleep(pause * random.uniform(0.7, 1.3))
+                await asyncio.sleep(pause * random.uniform(0.7, 1.3))  # noqa: S311
                 pause = min(pause * 2, _LONGEST_PAUSE_S)
         finally:
             if self._missing.pop(ticket, None) and not self._missing:
