@@ -6,15 +6,30 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, ClassVar, Self
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def _from_millis(value: object) -> object:
     if isinstance(value, int) and not isinstance(value, bool):
-        return EPOCH + timedelta(milliseconds=value)
+        try:
+            return EPOCH + timedelta(milliseconds=value)
+        except OverflowError:
+            raise ValueError("a time must lie in the years 1 to 9999") from None
     return value
+
+
+def _in_utc(value: datetime) -> datetime:
+    """In UTC (a time without offset is taken as such), cut to the millisecond that the wire holds."""
+    if value.tzinfo is None:
+        value = value.replace(tzinfo=UTC)
+    elif value.tzinfo is not UTC:
+        try:
+            value = value.astimezone(UTC)
+        except OverflowError:
+            raise ValueError("a time must lie in the years 1 to 9999") from None
+    return value.replace(microsecond=value.microsecond // 1000 * 1000)
 
 
 def _to_millis(value: datetime) -> int:
@@ -25,8 +40,15 @@ def _to_millis(value: datetime) -> int:
 Timestamp = Annotated[
     datetime,
     BeforeValidator(_from_millis),
+    AfterValidator(_in_utc),
     PlainSerializer(_to_millis, when_used="unless-none"),
 ]
+
+#: What Avro's long holds.
+Long = Annotated[int, Field(ge=-(2**63), le=2**63 - 1)]
+
+#: A value of a map of parameters or hyper-parameters.
+ParameterValue = bool | Long | float | str | tuple[float | str, ...] | None
 
 
 class Record(BaseModel):
@@ -47,6 +69,7 @@ class Command(Record):
     user_id: UUID | None = None
     time_stamp: Timestamp
     expires_at: Timestamp | None = None
+    options: dict[str, str] = {}
 
 
 class Event(Record):
@@ -77,7 +100,7 @@ class Event(Record):
 
 class TerminalEvent(Event):
     worker_version: str
-    elapsed_ms: int
+    elapsed_ms: Long
 
     terminal: ClassVar[bool] = True
 
