@@ -106,11 +106,14 @@ def parse(raw: RawRecord) -> Parsed | Reject:
 
 
 class Records(ABC):
-    """A structure file. `property_names` are known beforehand only in tables (else None)."""
+    """A structure file."""
 
     path: Path
     file_type: str
-    property_names: tuple[str, ...] | None = None
+
+    @abstractmethod
+    def property_names(self) -> tuple[str, ...]:
+        """The names of all properties that any record has, in order; an SD file is searched for them."""
 
     @property
     @abstractmethod

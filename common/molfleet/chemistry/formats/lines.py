@@ -71,7 +71,8 @@ class LineRecords(Records):
 class SmilesRecords(LineRecords):
     """`SMILES title` rows; a CXSMILES extension in bars belongs to the SMILES; `#` begins a comment."""
 
-    property_names = ()
+    def property_names(self) -> tuple[str, ...]:
+        return ()
 
     def _rows(self, path: Path, start: int, end: int) -> Iterator[tuple[bytes, int]]:
         with path.open("rb") as file:
@@ -110,8 +111,11 @@ class TableRecords(LineRecords):
         self.delimiter = delimiter_of(file_type)
         self.header = header
         self.structure_column = structure_column
-        self.property_names = tuple(name for index, name in enumerate(header) if index != structure_column)
         self._title_column = title_column(header, structure_column)
+
+    def property_names(self) -> tuple[str, ...]:
+        structure = self.header[self.structure_column]
+        return tuple(name for name in self.header if name != structure)
 
     def _rows(self, path: Path, start: int, end: int) -> Iterator[tuple[bytes, int]]:
         return table_rows(path, start, end, self.delimiter.encode())

@@ -32,7 +32,7 @@ class ParquetRecords(Records):
             groups = range(file.metadata.num_row_groups)
             self._group_rows = [int(file.metadata.row_group(group).num_rows) for group in groups]
         self.header = tuple(str(name) for name in schema.names)
-        self.property_names = tuple(
+        self._properties_kept = tuple(
             field.name
             for field in schema
             if field.name != structure_column and not pa.types.is_nested(field.type)
@@ -44,6 +44,9 @@ class ParquetRecords(Records):
     @property
     def size(self) -> int:
         return self._rows
+
+    def property_names(self) -> tuple[str, ...]:
+        return self._properties_kept
 
     def chunks(self, records_per_chunk: int) -> Iterator[Chunk]:
         first = 0
@@ -67,7 +70,7 @@ class ParquetRecords(Records):
             yield RawRecord(record, record + 1, title, structure.strip(" "), notation_of(structure), read)
 
     def _columns(self, group: int) -> dict[str, list[Any]]:
-        names = (self.structure_column, *(self.property_names or ()))
+        names = (self.structure_column, *self._properties_kept)
         if self._cached is None or self._cached[:2] != (names, group):
             with pq.ParquetFile(self.path) as file:
                 # One thread: this runs in forked processes, one to a core.
@@ -76,7 +79,7 @@ class ParquetRecords(Records):
         return self._cached[2]
 
     def _properties(self, columns: dict[str, list[Any]], at: int) -> dict[str, str]:
-        return {name: _text(columns[name][at]) for name in self.property_names or ()}
+        return {name: _text(columns[name][at]) for name in self._properties_kept}
 
 
 def _text(value: Any) -> str:

@@ -18,6 +18,7 @@ from molfleet.chemistry.structures import MAX_STRUCTURE_BYTES
 
 _END = b"\n$$$$"
 _TAG = re.compile(r"^>[^<\n]*<(.*)>[^>\n]*$")
+_ANY_TAG = re.compile(rb"^>[^<\n]*<([^\n]*)>[^>\n]*$", re.MULTILINE)
 #: Where RDKit, too, stops reading the structure; the properties follow.
 _MOL_END = re.compile(rb"^M  END[^\n]*\n?", re.MULTILINE)
 
@@ -33,6 +34,11 @@ class SdfRecords(Records):
     @property
     def size(self) -> int:
         return self._size
+
+    def property_names(self) -> tuple[str, ...]:
+        with self.path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            found = dict.fromkeys(match[1] for match in _ANY_TAG.finditer(data))
+        return tuple(decode(name) for name in found)
 
     def chunks(self, records_per_chunk: int) -> Iterator[Chunk]:
         record, line = 0, 1
