@@ -41,7 +41,11 @@ class Parent(Standardizer):
 
     def __call__(self, mol: Chem.Mol) -> Chem.Mol:
         mol = self._cleaned(mol)
+        atoms = mol.GetNumAtoms()
         self._largest.chooseInPlace(mol)
+        if mol.GetNumAtoms() != atoms:
+            # Removing atoms forgets the rings, and fingerprints need them.
+            Chem.GetSymmSSSR(mol)
         return mol
 
     def _cleaned(self, mol: Chem.Mol) -> Chem.Mol:

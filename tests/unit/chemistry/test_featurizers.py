@@ -1,0 +1,196 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rdkit import Chem, DataStructs
+from rdkit.Chem import AllChem, Descriptors, MACCSkeys, rdMolDescriptors
+
+from molfleet.chemistry.featurizers import FEATURIZERS, SpecValue, morgan, parse_spec, text_of
+from molfleet.errors import Code, Rejected
+from tests.unit.chemistry.samples import ASPIRIN, nci_smiles
+
+MOLECULES = [mol for smiles in nci_smiles(60) if (mol := Chem.MolFromSmiles(smiles))]
+
+
+def _dense(counts: DataStructs.UIntSparseIntVect, size: int) -> list[float]:
+    row = [0.0] * size
+    for index, count in counts.GetNonzeroElements().items():
+        row[index] = count
+    return row
+
+
+#: What RDKit's own other interfaces give; a row of the catalogue without one fails below.
+ORACLES = {
+    "ECFP": ("ECFP:1024:3", lambda m: list(AllChem.GetMorganFingerprintAsBitVect(m, 3, 1024))),
+    "FCFP": (
+        "FCFP:1024:2",
+        lambda m: list(AllChem.GetMorganFingerprintAsBitVect(m, 2, 1024, useFeatures=True)),
+    ),
+    "ECFC": ("ECFC:512:2", lambda m: _dense(rdMolDescriptors.GetHashedMorganFingerprint(m, 2, 512), 512)),
+    "FCFC": (
+        "FCFC:512:2",
+        lambda m: _dense(rdMolDescriptors.GetHashedMorganFingerprint(m, 2, 512, useFeatures=True), 512),
+    ),
+    "MACCS": ("MACCS", lambda m: list(MACCSkeys.GenMACCSKeys(m))),
+    "DESC": ("DESC", lambda m: list(Descriptors.CalcMolDescriptors(m, missingVal=None).values())),
+}
+
+
+@pytest.mark.parametrize("code", FEATURIZERS.codes)
+def test_every_featurizer_gives_what_rdkit_gives_by_another_way(code: str) -> None:
+    text, oracle = ORACLES[code]
+    featurizer = FEATURIZERS.build(parse_spec(text))
+    rows = np.stack([featurizer.calculate(mol) for mol in MOLECULES])
+    assert rows.dtype == featurizer.dtype
+    assert rows.nbytes == featurizer.row_bytes * len(MOLECULES)
+    expected = np.array([oracle(mol) for mol in MOLECULES], np.float64).astype(np.float32)
+    np.testing.assert_array_equal(featurizer.unpack(rows), expected)
+    assert featurizer.unpack(rows).any()
+
+
+@pytest.mark.parametrize("row", list(FEATURIZERS), ids=lambda row: row.code)
+def test_every_row_documents_itself(row) -> None:
+    assert row.title
+    assert row.dimension
+    assert row.paper
+    assert all(parameter.doc for parameter in row.parameters)
+    assert FEATURIZERS.build(SpecValue(row.code)).kind == row.kind
+
+
+def test_bits_are_packed_as_rdkits_own_binary_text() -> None:
+    featurizer = FEATURIZERS.build(parse_spec("ECFP:100:2"))
+    mol = Chem.MolFromSmiles(ASPIRIN)
+    vector = AllChem.GetMorganFingerprintAsBitVect(mol, 2, 100)
+    assert featurizer.calculate(mol).tobytes() == DataStructs.BitVectToBinaryText(vector)
+    assert featurizer.row_bytes == 13
+
+
+def test_a_column_is_named_by_what_is_not_default() -> None:
+    names = {
+        "ECFP": "ECFP_2048_2",
+        "ecfp:1024:3": "ECFP_1024_3",
+        "FCFC:512:0": "FCFC_512_2",
+        "ECFP:2048:2:chirality=true": "ECFP_2048_2_chirality=true",
+        "ECFP:2048:2:chirality=false": "ECFP_2048_2",
+        "MACCS": "MACCS",
+        "DESC": "DESC",
+        "DESC:names=MolWt,TPSA": "DESC_names=MolWt+TPSA",
+    }
+    assert {text: FEATURIZERS.build(parse_spec(text)).column for text in names} == names
+
+
+def test_the_column_of_many_names_is_short_and_tells_them_apart() -> None:
+    names = [name for name, _ in Descriptors.descList]
+    columns = {
+        FEATURIZERS.build(SpecValue("DESC", parameters={"names": part})).column
+        for part in (names[:100], names[1:101], names[:99])
+    }
+    assert len(columns) == 3
+    assert all(len(column) < 64 for column in columns)
+
+
+def test_chirality_tells_stereoisomers_apart_only_where_asked_for() -> None:
+    left, right = (Chem.MolFromSmiles(text) for text in ("C[C@H](N)O", "C[C@@H](N)O"))
+    plain = FEATURIZERS.build(parse_spec("ECFP"))
+    chiral = FEATURIZERS.build(parse_spec("ECFP:2048:2:chirality=true"))
+    assert (plain.calculate(left) == plain.calculate(right)).all()
+    assert (chiral.calculate(left) != chiral.calculate(right)).any()
+
+
+def test_a_size_or_radius_of_zero_means_the_default() -> None:
+    assert FEATURIZERS.build(SpecValue("ECFP", 0, 0)).column == "ECFP_2048_2"
+    assert FEATURIZERS.build(SpecValue("MACCS", 0, 0)).column == "MACCS"
+
+
+@pytest.mark.parametrize(
+    ("spec", "code", "said"),
+    [
+        (SpecValue("ECFPP"), Code.UNKNOWN_NAME, "Did you mean ECFP"),
+        (SpecValue("MACCS", 166), Code.UNKNOWN_NAME, "no parameter called 'size'"),
+        (SpecValue("ECFP", 8), Code.INVALID_COMMAND, "from 16 to 65536"),
+        (SpecValue("ECFP", -1), Code.INVALID_COMMAND, "size"),
+        (SpecValue("ECFP", 2048, 99), Code.INVALID_COMMAND, "radius must be a whole number from 0 to 16"),
+        (SpecValue("ECFP", parameters={"chiral": True}), Code.UNKNOWN_NAME, "chirality (true or false)"),
+        (SpecValue("ECFP", parameters={"chirality": 1}), Code.INVALID_COMMAND, "true or false"),
+        (SpecValue("ECFP", parameters={"chirality": "yes"}), Code.INVALID_COMMAND, "chirality"),
+        (SpecValue("DESC", parameters={"names": ["MolWeight"]}), Code.UNKNOWN_NAME, "MolWt"),
+        (SpecValue("DESC", parameters={"names": ["MolWt", "MolWt"]}), Code.INVALID_COMMAND, "twice"),
+        (SpecValue("DESC", parameters={"names": [1.5]}), Code.INVALID_COMMAND, "list of names"),
+        (SpecValue("DESC", parameters={"names": []}), Code.INVALID_COMMAND, "list of names"),
+    ],
+)
+def test_a_wrong_spec_is_refused_with_what_is_allowed(spec: SpecValue, code: Code, said: str) -> None:
+    with pytest.raises(Rejected) as refused:
+        FEATURIZERS.build(spec)
+    assert refused.value.code is code
+    assert said in refused.value.message
+
+
+def test_two_featurizers_of_one_column_are_refused() -> None:
+    with pytest.raises(Rejected, match="ECFP_2048_2 twice"):
+        FEATURIZERS.build_all([parse_spec("ECFP"), parse_spec("ECFP:2048:2")])
+
+
+def test_no_featurizers_are_refused() -> None:
+    with pytest.raises(Rejected, match="at least one"):
+        FEATURIZERS.build_all([])
+
+
+def test_a_radius_is_a_radius() -> None:
+    ecfp4 = FEATURIZERS.build(parse_spec("ECFP:2048:2"))
+    far = Chem.MolFromSmiles("CCCCCCCCN"), Chem.MolFromSmiles("CCCCCCCCCN")
+    assert (ecfp4.calculate(far[0]) == ecfp4.calculate(far[1])).all()
+
+
+def test_counts_saturate_and_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    # A molecule of 65,536 equal environments takes RDKit many seconds: the limit is lowered instead.
+    monkeypatch.setattr(morgan, "MAX_COUNT", 100)
+    counts = FEATURIZERS.build(parse_spec("ECFC:16:0"))
+    chain = Chem.MolFromSmiles("C" * 300)
+    exact = np.array(_dense(rdMolDescriptors.GetHashedMorganFingerprint(chain, 0, 16), 16))
+    np.testing.assert_array_equal(counts.calculate(chain), np.minimum(exact, 100))
+    assert counts.overflows == (exact > 100).sum() == 1
+
+
+def test_a_descriptor_beyond_float32_is_missing_and_counted() -> None:
+    ipc = FEATURIZERS.build(parse_spec("DESC:names=MolWt,Ipc"))
+    big = Chem.MolFromSmiles("C" * 260)
+    assert Descriptors.Ipc(big) > np.finfo(np.float32).max
+    row = ipc.calculate(big)
+    assert np.isnan(row[1])
+    assert np.isfinite(row[0])
+    assert ipc.overflows == 1
+
+
+def test_descriptors_come_in_the_order_asked_for() -> None:
+    both = FEATURIZERS.build(parse_spec("DESC:names=TPSA,MolWt"))
+    mol = Chem.MolFromSmiles(ASPIRIN)
+    assert both.names == ("TPSA", "MolWt")
+    np.testing.assert_allclose(both.calculate(mol), [63.6, 180.159], rtol=1e-5)
+
+
+@pytest.mark.parametrize("text", ["ECFP", "ECFP:1024", "ECFP:2048:2", "DESC:names=MolWt,TPSA"])
+def test_the_text_of_a_spec_is_written_as_read(text: str) -> None:
+    assert text_of(parse_spec(text)) == text
+
+
+@given(
+    st.sampled_from(["ECFP", "FCFC"]),
+    st.none() | st.integers(16, 4096),
+    st.none() | st.integers(1, 4),
+    st.dictionaries(st.sampled_from(["chirality", "redundant"]), st.booleans()),
+)
+def test_a_spec_and_its_text_mean_the_same_featurizer(
+    code: str, size: int | None, radius: int | None, parameters: dict[str, bool]
+) -> None:
+    spec = SpecValue(code, size, radius, parameters)
+    assert parse_spec(text_of(spec)) == spec
+
+
+@pytest.mark.parametrize("text", ["", "ECFP:big", "ECFP:1:2:3", ":2048"])
+def test_what_is_no_spec_is_refused(text: str) -> None:
+    with pytest.raises(Rejected) as refused:
+        parse_spec(text)
+    assert refused.value.code is Code.INVALID_COMMAND
