@@ -91,7 +91,7 @@ def measured_molecules() -> tuple[Measured, ...]:
 
 @cache
 def nci_smiles() -> tuple[str, ...]:
-    """The SMILES of the 5,000 NCI molecules, shipped inside the RDKit wheel, in file order."""
+    """The SMILES of NCI's first five thousand, shipped inside the RDKit wheel, in file order."""
     path = Path(RDConfig.RDDataDir) / "NCI" / "first_5K.smi"
     return tuple(line.split()[0] for line in path.read_text("utf-8").splitlines() if line)
 
