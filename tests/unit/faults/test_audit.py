@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from molfleet.operations.audit import check, same_answer
 from molfleet.operations.history import History
 from tests import builders
-from tests.unit.faults.breaks import BREAKS, TRAINING, Break, good, started
+from tests.unit.faults.breaks import BREAKS, Break
+from tests.unit.faults.good import TRAINING, good, started
 
 
 def broken(history: History, strict: bool = True) -> list[str]:
