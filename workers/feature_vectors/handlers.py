@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import csv
 import time
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -118,12 +117,10 @@ def _plan(command: CalculateFeatureVectors, record_time_limit_s: float) -> Plan:
     )
 
 
-def _carried(wanted: list[str], records: Records) -> list[str]:
+def _carried(wanted: Sequence[str], records: Records) -> list[str]:
     """The properties to carry: those named, or with `*` all that there are."""
-    if not wanted:
-        return []
     if "*" in wanted:
-        wanted = list(records.property_names())
+        wanted = records.property_names()
     elif records.file_type not in ("sdf", "mol"):
         known = records.property_names()
         for name in wanted:
@@ -204,12 +201,14 @@ def _refuse_if_none(name: str, totals: Totals, first: Reject | None) -> None:
         return
     if first is None:
         raise Rejected(Code.NO_VALID_RECORDS, f"{name} holds no records.")
-    codes: Counter[str] = totals.codes
     raise Rejected(
         Code.NO_VALID_RECORDS,
         f"None of the {totals.records:,} records of {name} gave a vector. The first, at line "
         f"{first.line}: {first.message}",
-        details={"records": str(totals.records), **{code: str(count) for code, count in codes.items()}},
+        details={
+            "records": str(totals.records),
+            **{code: str(count) for code, count in totals.codes.items()},
+        },
     )
 
 

@@ -111,7 +111,7 @@ def test_a_size_or_radius_of_zero_means_the_default() -> None:
         (SpecValue("MACCS", 166), Code.UNKNOWN_NAME, "no parameter called 'size'"),
         (SpecValue("ECFP", 8), Code.INVALID_COMMAND, "from 16 to 65536"),
         (SpecValue("ECFP", -1), Code.INVALID_COMMAND, "size"),
-        (SpecValue("ECFP", 2048, 99), Code.INVALID_COMMAND, "radius must be a whole number from 0 to 16"),
+        (SpecValue("ECFP", 2048, 99), Code.INVALID_COMMAND, "radius must be a whole number from 1 to 16"),
         (SpecValue("ECFP", parameters={"chiral": True}), Code.UNKNOWN_NAME, "chirality (true or false)"),
         (SpecValue("ECFP", parameters={"chirality": 1}), Code.INVALID_COMMAND, "true or false"),
         (SpecValue("ECFP", parameters={"chirality": "yes"}), Code.INVALID_COMMAND, "chirality"),
@@ -147,11 +147,11 @@ def test_a_radius_is_a_radius() -> None:
 def test_counts_saturate_and_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     # A molecule of 65,536 equal environments takes RDKit many seconds: the limit is lowered instead.
     monkeypatch.setattr(morgan, "MAX_COUNT", 100)
-    counts = FEATURIZERS.build(parse_spec("ECFC:16:0"))
+    counts = FEATURIZERS.build(parse_spec("ECFC:16:1"))
     chain = Chem.MolFromSmiles("C" * 300)
-    exact = np.array(_dense(rdMolDescriptors.GetHashedMorganFingerprint(chain, 0, 16), 16))
+    exact = np.array(_dense(rdMolDescriptors.GetHashedMorganFingerprint(chain, 1, 16), 16))
     np.testing.assert_array_equal(counts.calculate(chain), np.minimum(exact, 100))
-    assert counts.overflows == (exact > 100).sum() == 1
+    assert counts.overflows == (exact > 100).sum() > 0
 
 
 def test_a_descriptor_beyond_float32_is_missing_and_counted() -> None:

@@ -17,7 +17,7 @@ MAX_COUNT = int(np.iinfo(np.uint16).max)
 
 _COMMON = (
     Parameter("size", "integer", 2048, "Length of the folded vector.", 16, 65536),
-    Parameter("radius", "integer", 2, "Radius of the largest environment; 2 is ECFP4.", 0, 16),
+    Parameter("radius", "integer", 2, "Radius of the largest environment; 2 is ECFP4.", 1, 16),
     Parameter("chirality", "boolean", False, "Tell stereoisomers apart."),
     Parameter("bond_types", "boolean", True, "Tell environments apart by the orders of their bonds."),
     Parameter("redundant", "boolean", False, "Keep environments that cover the same bonds."),

@@ -10,7 +10,7 @@ from typing import Literal, Protocol
 from molfleet.errors import Code, Rejected
 
 #: What a parameter may hold (FeaturizerSpec.parameters of the contract).
-Value = bool | int | float | str | Sequence[str] | Sequence[float] | None
+Value = bool | int | float | str | Sequence[float | str] | None
 
 
 class Spec(Protocol):
