@@ -56,14 +56,17 @@ class Molecule:
     """
 
     def __init__(self, mol: Chem.Mol, tools: Toolbox) -> None:
-        self._mol = mol
+        self.parsed = mol
         self._tools = tools
         self._standardized: dict[str, Chem.Mol] = {}
         self._packed: dict[tuple[str, str], Packed] = {}
 
     def standardized(self, level: str) -> Chem.Mol:
         if level not in self._standardized:
-            self._standardized[level] = self._tools.standardize(self._mol, level)
+            mol = self._tools.standardize(self.parsed, level)
+            if not mol.GetNumAtoms():
+                raise ValueError("standardizing left no atoms")
+            self._standardized[level] = mol
         return self._standardized[level]
 
     def packed(self, level: str, spec: str) -> Packed:

@@ -1,0 +1,28 @@
+"""What both prediction commands have in common, checked before anything is fetched."""
+
+from __future__ import annotations
+
+from molfleet.errors import Code, Rejected
+from molfleet.messages.generated import PredictProperties, SingleStructurePredict
+
+
+def check_common(command: PredictProperties | SingleStructurePredict) -> None:
+    """Raises Rejected, naming the field: INVALID_COMMAND, or UNKNOWN_NAME for an option."""
+    if command.options:
+        name = next(iter(command.options))
+        kind = type(command).__name__
+        raise Rejected(
+            Code.UNKNOWN_NAME,
+            f"{kind} has no option called {name!r}. Known: none.",
+            details={"field": "options"},
+        )
+    if not command.models:
+        raise Rejected(
+            Code.INVALID_COMMAND, "models must hold at least one model.", details={"field": "models"}
+        )
+    if not 0.0 < command.confidence < 1.0:
+        raise Rejected(
+            Code.INVALID_COMMAND,
+            f"confidence must be above 0 and below 1, and is {command.confidence:g}.",
+            details={"field": "confidence"},
+        )

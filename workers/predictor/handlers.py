@@ -1,0 +1,27 @@
+"""The predictor worker: models applied to files and to single structures."""
+
+from __future__ import annotations
+
+from molfleet.messages.generated import (
+    PredictionFailed,
+    PredictProperties,
+    SingleStructurePredict,
+    SingleStructurePredictionFailed,
+)
+from molfleet.runtime.handler import Handler, LightHandler
+from workers.predictor import batch, single
+
+
+def _models(command: SingleStructurePredict) -> frozenset[tuple[str, str]]:
+    return frozenset((ref.blob.bucket, ref.blob.key) for ref in command.models)
+
+
+HANDLERS = {
+    PredictProperties: Handler(batch.predict, failure=PredictionFailed),
+    SingleStructurePredict: LightHandler(
+        single.predict,
+        failure=SingleStructurePredictionFailed,
+        resident=single.Resident,
+        group=_models,
+    ),
+}
