@@ -98,7 +98,8 @@ class Algorithm:
     class numbers 0..k-1. `export(estimator, n_features)` gives the bytes of
     an ONNX graph with the float32 input `input` (rows, features) and the float32 output `output`.
     `family` is the name under which the command's task decides; `refused` explains parameters that
-    the library knows and this row will not take.
+    the library knows and this row will not take. `any_block`: the exported graph's output for a row
+    is the same bit for bit whatever rows it is computed with (trees, not dense arithmetic).
     """
 
     code: str
@@ -111,6 +112,7 @@ class Algorithm:
     aliases: tuple[str, ...] = ()
     refused: Mapping[str, str] = field(default_factory=dict)
     fit_dtype: type[np.floating[Any]] = np.float32
+    any_block: bool = False
 
     def resolve(self, given: Mapping[str, Value]) -> dict[str, Value]:
         """The given hyper-parameters, checked, over the defaults; in the catalogue's order.

@@ -117,6 +117,7 @@ CLASSIFIER = Algorithm(
     parameters=(*_PARAMETERS, _CLASS_WEIGHT),
     build=_classifier,
     export=_export,
+    any_block=True,
     refused=_REFUSED,
 )
 REGRESSOR = Algorithm(
@@ -127,5 +128,6 @@ REGRESSOR = Algorithm(
     parameters=_PARAMETERS,
     build=_regressor,
     export=_export,
+    any_block=True,
     refused=_REFUSED,
 )

@@ -59,6 +59,7 @@ CLASSIFIER = Algorithm(
     parameters=(*_parameters("sqrt"), _CLASS_WEIGHT),
     build=_classifier,
     export=from_sklearn,
+    any_block=True,
 )
 # A third of the features is Breiman's own choice for regression; scikit-learn tries all of them.
 REGRESSOR = Algorithm(
@@ -69,4 +70,5 @@ REGRESSOR = Algorithm(
     parameters=_parameters(1 / 3),
     build=_regressor,
     export=from_sklearn,
+    any_block=True,
 )

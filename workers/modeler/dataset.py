@@ -1,0 +1,187 @@
+"""From the source file to packed features: every record becomes a measured molecule or a reject."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from rdkit import Chem
+
+from molfleet.bundles.features import Featurization, Molecule, Toolbox
+from molfleet.chemistry.featurizers import Packed, SpecValue
+from molfleet.chemistry.pool import Lost, Report, run_chunks
+from molfleet.chemistry.records import Chunk, Parsed, RawRecord, Records, Reject, parse
+from molfleet.errors import Code, RecordCode, Rejected
+from workers.modeler.algorithms.base import Matrix
+from workers.modeler.curation import Measured
+from workers.modeler.targets import is_missing
+
+RECORDS_PER_CHUNK = 100
+#: So many field names are listed to somebody whose target is not among them.
+_NAMES_TOLD = 50
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Measured molecules in file order with their packed features, and everything that is not one.
+
+    `packed` has one array (molecules, width) per featurizer, `ecfp4` is uint8 (molecules, 256).
+    """
+
+    measured: Sequence[Measured]
+    packed: Sequence[Packed]
+    ecfp4: NDArray[np.uint8]
+    rejects: Sequence[Reject]
+    records: int
+
+    def features(self, rows: NDArray[np.int64], specs: Sequence[SpecValue], tools: Toolbox) -> Matrix:
+        """The features of some molecules, float32 (rows, features); gaps are NaN."""
+        names = [tools.add(spec) for spec in specs]
+        parts = [
+            tools.featurizer(name).unpack(packed[rows])
+            for name, packed in zip(names, self.packed, strict=True)
+        ]
+        return parts[0] if len(parts) == 1 else np.hstack(parts)
+
+
+@dataclass
+class _Part:
+    """What one process made of one chunk."""
+
+    end: int
+    records: int = 0
+    measured: list[Measured] = field(default_factory=list)
+    packed: list[list[Packed]] = field(default_factory=list)
+    ecfp4: list[NDArray[np.uint8]] = field(default_factory=list)
+    rejects: list[Reject] = field(default_factory=list)
+
+
+def read_dataset(
+    records: Records,
+    target: str,
+    featurization: Featurization,
+    tools: Toolbox,
+    processes: int,
+    record_time_limit_s: float,
+    progress: Callable[[float, str], None],
+) -> Dataset:
+    """Parse, standardize and featurize all records that have a target, in `processes` processes.
+
+    Raises Rejected: TARGET_NOT_FOUND (with the fields that there are), NO_VALID_RECORDS.
+    """
+    names = records.property_names()
+    if target not in names:
+        raise _target_not_found(target, names)
+
+    def work(chunk: Chunk, report: Report) -> _Part:
+        return _featurize(records, chunk, report, target, featurization, tools)
+
+    total = _Part(0)
+    chunks = records.chunks(RECORDS_PER_CHUNK)
+    for result in run_chunks(chunks, work, processes, record_time_limit_s):
+        if isinstance(result, Lost):
+            total.records += 1
+            total.rejects.extend(
+                Reject.of(raw, result.code, result.message) for raw in records.read_chunk(result.chunk)
+            )
+            continue
+        total.records += result.records
+        total.measured += result.measured
+        total.packed += result.packed
+        total.ecfp4 += result.ecfp4
+        total.rejects += result.rejects
+        progress(result.end / max(records.size, 1), f"{total.records:,} records")
+    if not total.measured:
+        raise _nothing(total, target)
+    return Dataset(
+        total.measured,
+        [np.stack(column) for column in zip(*total.packed, strict=True)],
+        np.stack(total.ecfp4),
+        total.rejects,
+        total.records,
+    )
+
+
+def _featurize(
+    records: Records,
+    chunk: Chunk,
+    report: Report,
+    target: str,
+    featurization: Featurization,
+    tools: Toolbox,
+) -> _Part:
+    part = _Part(chunk.end)
+    for raw in records.read_chunk(chunk):
+        report(raw.record)
+        part.records += 1
+        text = raw.properties.get(target)
+        if text is None or is_missing(text):
+            part.rejects.append(
+                Reject.of(raw, RecordCode.MISSING_TARGET, f"The record has no value of {target}.")
+            )
+            continue
+        found = parse(raw)
+        if isinstance(found, Parsed):
+            _add(part, raw, text, Molecule(found.mol, tools), featurization)
+        else:
+            part.rejects.append(found)
+    return part
+
+
+def _add(part: _Part, raw: RawRecord, text: str, molecule: Molecule, featurization: Featurization) -> None:
+    level = featurization.level
+    try:
+        mol = molecule.standardized(level)
+        if not mol.GetNumAtoms():
+            part.rejects.append(Reject.of(raw, RecordCode.EMPTY_MOLECULE, "Standardizing left no atoms."))
+            return
+        smiles = Chem.MolToSmiles(mol)
+        packed = [molecule.packed(level, spec) for spec in featurization.specs]
+        ecfp4 = molecule.ecfp4(level)
+    except Exception as error:  # whatever RDKit raises concerns this record alone
+        reason = " ".join(str(error).split()) or type(error).__name__
+        message = f"RDKit cannot standardize or featurize the molecule: {reason[:500]}."
+        part.rejects.append(Reject.of(raw, RecordCode.FEATURIZATION_FAILED, message))
+        return
+    part.measured.append(Measured(raw.record, raw.line, raw.title, smiles, text))
+    part.packed.append(packed)
+    part.ecfp4.append(ecfp4)
+
+
+def _nothing(total: _Part, target: str) -> Rejected:
+    if not total.records:
+        return Rejected(Code.NO_VALID_RECORDS, "The file holds no records.")
+    faults = [reject for reject in total.rejects if reject.code != RecordCode.MISSING_TARGET]
+    if not faults:
+        return Rejected(
+            Code.UNSUITABLE_TARGET,
+            f"None of the {total.records:,} records has a value of the target {target!r}.",
+            details={"target": target},
+        )
+    return Rejected(
+        Code.NO_VALID_RECORDS,
+        f"None of the {total.records:,} records is a molecule with a value of {target!r}; "
+        f"the first fault, at line {faults[0].line}: {faults[0].message}",
+    )
+
+
+def _target_not_found(target: str, names: Sequence[str]) -> Rejected:
+    near = difflib.get_close_matches(target.lower(), [name.lower() for name in names], n=1)
+    hint = next((f" Did you mean {name}?" for name in names if near and name.lower() == near[0]), "")
+    listed = ", ".join(islice(names, _NAMES_TOLD)) or "none"
+    return Rejected(
+        Code.TARGET_NOT_FOUND,
+        f"No record has a field called {target!r}.{hint} Fields: {listed}.",
+        details={"target": target},
+    )
+
+
+def sha256_of(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,147 @@
+"""TrainModel: from a file of measured molecules to a model that anybody can load, and what it is worth."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from molfleet.bundles.features import Featurization, Toolbox
+from molfleet.bundles.manifest import TrainingSet
+from molfleet.chemistry.records import Reject, open_records
+from molfleet.messages.generated import (
+    Artifact,
+    BlobRef,
+    ModelThumbnailGenerated,
+    ModelTrained,
+    ModelTrainingStarted,
+    TrainModel,
+)
+from molfleet.runtime.handler import Context
+from workers.modeler import reporting
+from workers.modeler.artifacts import (
+    ArtifactFile,
+    draw_pictures,
+    draw_thumbnails,
+    write_metrics,
+    write_predictions,
+    write_rejects,
+)
+from workers.modeler.curation import Curated, curate
+from workers.modeler.dataset import Dataset, read_dataset, sha256_of
+from workers.modeler.learning import Learned, learn
+from workers.modeler.packaging import seal
+from workers.modeler.plan import Plan, make_plan
+from workers.modeler.progress import Progress
+from workers.modeler.splits import sub_sample
+
+
+def train(command: TrainModel, context: Context) -> ModelTrained:
+    """Raises Rejected with the codes of the contract; a failed command leaves no model behind."""
+    plan = make_plan(command)
+    context.emit(ModelTrainingStarted.answer(command, model_name=plan.model_name, method=plan.method.code))
+    progress = Progress(context.progress)
+    with threadpool_limits(context.share.processes):
+        source = context.fetch(command.source)
+        tools = Toolbox()
+        dataset = _read(source, command, plan, context, tools, progress)
+        curated = curate(dataset.measured, plan.rules)
+        used = _sampled(curated, plan)
+        learned = learn(dataset, used, plan, tools, context, context.share.processes, progress)
+        rejects = [*dataset.rejects, *curated.rejects]
+        told = reporting.metadata(plan, learned, not_sampled=len(curated.rows) - len(used.rows))
+        progress("package", 0.0, "sealing and loading back")
+        path = context.scratch / "model.molmodel"
+        training_set = TrainingSet(sha256=sha256_of(source), records=len(used.rows), skipped=len(rejects))
+        seal(reporting.trained(str(command.id), plan, learned, training_set, told), path, tools)
+    progress("package", 0.5, "drawing and storing")
+    artifacts = _artifacts(command, plan, learned, context)
+    _thumbnails(command, plan, learned, context)
+    return ModelTrained.answer(
+        command,
+        model=context.store(path, content_type="application/zip", bucket=command.output_bucket),
+        model_name=plan.model_name,
+        method=learned.problem.algorithm.code,
+        method_display_name=learned.problem.algorithm.display_name,
+        task=used.task,
+        metrics=[metric.model_dump() for metric in learned.metrics],
+        modi=learned.modi,
+        artifacts=artifacts,
+        number_of_generic_files=len(artifacts),
+        records_used=len(used.rows),
+        records_skipped=len(rejects),
+        rejects=_rejects(rejects, command, context),
+        metadata=told,
+    )
+
+
+def _read(
+    source: Path,
+    command: TrainModel,
+    plan: Plan,
+    context: Context,
+    tools: Toolbox,
+    progress: Progress,
+) -> Dataset:
+    records = open_records(
+        source,
+        command.file_type,
+        command.structure_column,
+        scratch=context.scratch,
+        max_bytes=context.share.max_input_bytes,
+    )
+    return read_dataset(
+        records,
+        plan.rules.target,
+        Featurization(plan.standardize, tuple(tools.add(spec) for spec in plan.specs)),
+        tools,
+        context.share.processes,
+        context.share.record_time_limit_s,
+        lambda share, message: progress("featurize", share, message),
+    )
+
+
+def _sampled(curated: Curated, plan: Plan) -> Curated:
+    if plan.sub_sample_size == 1:
+        return curated
+    kept = sub_sample(curated.samples, plan.sub_sample_size, plan.seed)
+    return replace(
+        curated,
+        rows=curated.rows[kept],
+        values=curated.values[kept],
+        molecules=curated.molecules[kept],
+    )
+
+
+def _artifacts(command: TrainModel, plan: Plan, learned: Learned, context: Context) -> tuple[Artifact, ...]:
+    files: list[ArtifactFile] = [
+        write_metrics(context.scratch / "metrics.csv", learned.metrics, learned.final_metrics),
+        write_predictions(
+            context.scratch / "predictions.csv",
+            reporting.prediction_header(plan, learned),
+            reporting.prediction_rows(learned),
+        ),
+        *draw_pictures(context.scratch, reporting.outcome(plan, learned)),
+    ]
+    return tuple(
+        Artifact(
+            name=file.path.name,
+            kind=file.kind,
+            blob=context.store(file.path, content_type=file.content_type, bucket=command.output_bucket),
+        )
+        for file in files
+    )
+
+
+def _thumbnails(command: TrainModel, plan: Plan, learned: Learned, context: Context) -> None:
+    for width, path in draw_thumbnails(context.scratch, reporting.outcome(plan, learned)):
+        blob = context.store(path, content_type="image/png", bucket=command.output_bucket)
+        context.emit(ModelThumbnailGenerated.answer(command, blob=blob, width=width))
+
+
+def _rejects(rejects: list[Reject], command: TrainModel, context: Context) -> BlobRef | None:
+    if not rejects:
+        return None
+    path = write_rejects(context.scratch / "rejects.csv", rejects)
+    return context.store(path, content_type="text/csv", bucket=command.output_bucket)
