@@ -221,9 +221,9 @@ class LocalBlobs:
 
     def _keys(self, bucket: str, prefix: str) -> Iterator[str]:
         top = self.directory / bucket
-        *folders, _ = prefix.split("/")
-        if folders and not names.is_key("/".join(folders)):
+        if not names.may_begin_keys(prefix):
             return
+        *folders, _ = prefix.split("/")
         base = self._within(bucket, prefix, Path(os.path.realpath(top.joinpath(*folders))))
         for folder, _, files in os.walk(base):
             inner = Path(folder).relative_to(base)

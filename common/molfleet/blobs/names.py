@@ -27,6 +27,12 @@ def is_key(key: str) -> bool:
     return _fault(key) is None
 
 
+def may_begin_keys(prefix: str) -> bool:
+    """Whether any key could begin with `prefix`; one with `..` in it must reach no store."""
+    folders = prefix.split("/")[:-1]
+    return not folders or is_key("/".join(folders))
+
+
 def check(bucket: str, key: str) -> None:
     check_bucket(bucket)
     check_key(bucket, key)
