@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import fastavro.schema
 
 Schema = str | dict[str, Any] | list[Any]
 
-_LEAST_BYTES = {"boolean": 1, "int": 1, "long": 1, "float": 4, "double": 8, "bytes": 1, "string": 1}
+MAX_DEPTH = 32
+
+_LEAST_BYTES = {
+    "null": 0,
+    "boolean": 1,
+    "int": 1,
+    "long": 1,
+    "float": 4,
+    "double": 8,
+    "bytes": 1,
+    "string": 1,
+}
 
 
 class UnsafeSchema(ValueError):
@@ -87,42 +98,67 @@ def references(schema: Schema) -> Iterator[str]:
                 yield from references(schema[key])
 
 
+class _Extent(NamedTuple):
+    """Least number of bytes that a value takes, and how deep records and containers nest in it."""
+
+    least_bytes: int
+    depth: int
+
+
 def check_bounded(schema: Schema) -> None:
-    """Raise UnsafeSchema where a few bytes could decode to any number of values.
+    """Raise UnsafeSchema where the values of a schema are not bounded by their bytes.
 
-    That is an array whose items take no byte (null, a record without fields), which a block count of
-    2**62 would repeat for ever, and a record within itself, whose depth only the stack would end.
+    Refused are a part that takes no byte outside of a union (null, a record without fields), which the
+    count of an array or types within types would multiply for nothing; a record within itself; and
+    nesting beyond MAX_DEPTH, since fastavro reads by recursion in C.
     """
-    _least_bytes(schema, {}, "")
+    _extent(schema, {}, "")
 
 
-def _least_bytes(schema: Schema, named: dict[str, int | None], namespace: str) -> int:
-    """The least number of bytes that a value takes; `named` holds None for a type under way."""
+def _extent(schema: Schema, named: dict[str, _Extent | None], namespace: str) -> _Extent:
+    """`named` holds None for a type whose definition is under way."""
     if isinstance(schema, list):
-        return 1 + min((_least_bytes(branch, named, namespace) for branch in schema), default=0)
+        branches = [_extent(branch, named, namespace) for branch in schema]
+        return _Extent(1, max((branch.depth for branch in branches), default=0))
     if isinstance(schema, str):
-        if schema in _LEAST_BYTES or schema == "null":
-            return _LEAST_BYTES.get(schema, 0)
+        if schema in _LEAST_BYTES:
+            return _Extent(_LEAST_BYTES[schema], 0)
         name = schema if "." in schema or not namespace else f"{namespace}.{schema}"
-        least = named[name]
-        if least is None:
+        extent = named[name]
+        if extent is None:
             raise UnsafeSchema(f"{name} contains itself")
-        return least
+        return extent
     kind = schema["type"]
-    if kind == "array":
-        if _least_bytes(schema["items"], named, namespace) == 0:
-            raise UnsafeSchema("the items of an array take no bytes")
-        return 1
-    if kind == "map":
-        _least_bytes(schema["values"], named, namespace)
-        return 1
-    if kind not in ("record", "enum", "fixed"):
-        return _least_bytes(kind, named, namespace)
+    if kind in ("array", "map"):
+        inner = _solid(schema["items" if kind == "array" else "values"], named, namespace)
+        return _Extent(1, _deeper(inner.depth))
+    if kind not in ("record", "error", "enum", "fixed"):
+        return _extent(kind, named, namespace)
     name = full_name({"namespace": namespace, **schema})
     named[name] = None
-    inner = name.rpartition(".")[0]
-    least = {"enum": 1, "fixed": schema.get("size", 0)}.get(kind)
-    if least is None:
-        least = sum(_least_bytes(field["type"], named, inner) for field in schema["fields"])
-    named[name] = least
-    return least
+    extent = _named_extent(schema, named, name.rpartition(".")[0])
+    named[name] = extent
+    return extent
+
+
+def _named_extent(schema: dict[str, Any], named: dict[str, _Extent | None], namespace: str) -> _Extent:
+    if schema["type"] == "enum":
+        return _Extent(1, 0)
+    if schema["type"] == "fixed":
+        return _Extent(int(schema["size"]), 0)
+    fields = [_solid(field["type"], named, namespace) for field in schema["fields"]]
+    depth = max((field.depth for field in fields), default=0)
+    return _Extent(sum(field.least_bytes for field in fields), _deeper(depth))
+
+
+def _solid(schema: Schema, named: dict[str, _Extent | None], namespace: str) -> _Extent:
+    extent = _extent(schema, named, namespace)
+    if extent.least_bytes == 0:
+        raise UnsafeSchema("a field, item or value takes no bytes")
+    return extent
+
+
+def _deeper(depth: int) -> int:
+    if depth >= MAX_DEPTH:
+        raise UnsafeSchema(f"types nest deeper than {MAX_DEPTH}")
+    return depth + 1
