@@ -65,16 +65,18 @@ def calculate(command: CalculateFeatureVectors, context: Context) -> FeatureVect
         featurizers=tuple(plan.featurizers),
         metadata=layout_metadata(plan.standardize.code),
     )
-    table = plan.format.open(context.scratch / f"features{plan.format.suffix}", layout)
+    outputs = context.scratch / "outputs"  # apart from the source, which may be called the same
+    outputs.mkdir(exist_ok=True)
+    table = plan.format.open(outputs / f"features{plan.format.suffix}", layout)
     totals = Totals(layout)
-    with _Rejects(context.scratch / "rejects.csv") as rejects:
+    with _Rejects(outputs / "rejects.csv") as rejects:
         for result in _results(records, plan, carried, context):
             table.append(Rows(result.records, result.texts, result.vectors))
             rejects.write(result.rejects)
             totals.add(result)
         table.close()
     _refuse_if_none(source.name, totals, rejects.first)
-    summary = write_summary(context.scratch / "summary.json", totals, plan.standardize.code)
+    summary = write_summary(outputs / "summary.json", totals, plan.standardize.code)
     context.progress("store", 0.95, "Storing the results")
     bucket = command.output_bucket
     return FeatureVectorsCalculated.answer(
