@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from typing import TypeVar
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from molfleet.broker.port import Headers, Partition
 from molfleet.errors import Code
+from molfleet.messages.envelope import terminal_event_id
 from molfleet.operations.history import (
     History,
     Run,
@@ -24,8 +25,7 @@ V = TypeVar("V")
 
 def terminal_id(run: Run) -> str:
     """The id that every terminal event of a run must have."""
-    again = f":g{run.generation}" if run.generation > 1 else ""
-    return str(uuid5(run.id, f"{run.type}:terminal{again}"))
+    return str(terminal_event_id(run.type, run.id, run.generation))
 
 
 def event_id(headers: Headers) -> str:
