@@ -66,7 +66,7 @@ class ChunkResult:
 def records_per_chunk(featurizers: Sequence[Featurizer]) -> int:
     """How many records to a chunk, so that wide rows do not make heavy chunks."""
     row_bytes = sum(featurizer.row_bytes for featurizer in featurizers)
-    return max(8, min(RECORDS_PER_CHUNK, _CHUNK_BYTES // row_bytes))
+    return max(1, min(RECORDS_PER_CHUNK, _CHUNK_BYTES // row_bytes))
 
 
 @dataclass
