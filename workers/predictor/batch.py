@@ -98,7 +98,6 @@ def _load(refs: Sequence[ModelRef], tools: Toolbox, context: Context) -> list[Mo
                 retryable=error.retryable,
                 details={**error.details, "model": str(ref.id)},
             ) from None
-        path.unlink(missing_ok=True)
     return [loaded[ref.blob.model_dump_json()] for ref in refs]
 
 
