@@ -127,7 +127,6 @@ def _checkpoint_then_die(command: CalculateFeatureVectors, context: Context) -> 
         _ACTIONS[command.options["die"]](command, context)
 
 
-
 _ACTIONS: dict[str, Callable[[CalculateFeatureVectors, Context], None]] = {
     "store": _store,
     "fetch": _fetch,

@@ -43,7 +43,7 @@ class WorkerProcess:
     def missing(self) -> list[str]:
         """Why it is not ready, in its own words."""
         try:
-            with urllib.request.urlopen(f"http://{HOST}:{self.port}/readyz", timeout=2):  # noqa: S310
+            with urllib.request.urlopen(f"http://{HOST}:{self.port}/readyz", timeout=2):
                 return []
         except urllib.error.HTTPError as answer:
             return list(json.loads(answer.read())["reasons"])
@@ -121,9 +121,9 @@ class LocalWorkers:
         deadline = time.monotonic() + timeout_s
         for worker in self.processes:
             if not until(worker.ready, deadline):
-                reasons = "; ".join(worker.missing())
                 raise WorkerFailed(
-                    f"the worker {worker.kind} is not ready after {timeout_s:g} s: {reasons}; see {worker.log}"
+                    f"the worker {worker.kind} is not ready after {timeout_s:g} s: "
+                    f"{'; '.join(worker.missing())}; see {worker.log}"
                 )
 
     def stop(self, timeout_s: float = 30.0) -> None:

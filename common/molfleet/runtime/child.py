@@ -33,7 +33,7 @@ def main(sock: socket.socket) -> None:
         raise TypeError(f"{job.command_type} is not a heavy command")
     try:
         event = row.run(command, context)
-        context.tell("done", {}, codec.encode(event))
+        context.tell("done", {}, codec.encode_single_object(event))
     except Rejected as verdict:
         context.tell(
             "rejected",

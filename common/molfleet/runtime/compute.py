@@ -87,7 +87,7 @@ class Attempt:
         self._deadline_s = deadline_s
         self._on_progress = on_progress
         self._on_emitted = on_emitted
-        self._forced: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._forced: asyncio.Future[Outcome | None] = asyncio.get_running_loop().create_future()
         self.report = Report()
 
     def stop(self, outcome: Outcome) -> None:
@@ -96,15 +96,14 @@ class Attempt:
 
     async def run(self, job: Job, command: bytes, hook: Hook = no_hook) -> Outcome:
         process = await self._server.start(child.main)
-        talk = asyncio.create_task(self._converse(process))
-        limits = asyncio.create_task(self._watch_memory(process.pid, job.share.memory_bytes))
+        talk = asyncio.ensure_future(self._converse(process))
+        limits = asyncio.ensure_future(self._watch_memory(process.pid, job.share.memory_bytes))
+        watched: set[asyncio.Future[Outcome | None]] = {talk, limits, self._forced}
         try:
             process.writer.write(frames.pack([job.model_dump_json().encode(), command]))
             await hook(Step.CHILD_STARTED)
             done, _ = await asyncio.wait(
-                {talk, limits, self._forced},
-                timeout=self._deadline_s,
-                return_when=asyncio.FIRST_COMPLETED,
+                watched, timeout=self._deadline_s, return_when=asyncio.FIRST_COMPLETED
             )
             if talk in done:
                 verdict = talk.result()
@@ -166,7 +165,7 @@ class Attempt:
                     )
         return None
 
-    async def _watch_memory(self, pid: int, limit: int | None) -> Outcome:
+    async def _watch_memory(self, pid: int, limit: int | None) -> Outcome | None:
         """Returns when the child's processes together hold more resident bytes than `limit`."""
         if limit is None:
             await asyncio.Event().wait()

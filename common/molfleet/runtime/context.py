@@ -83,7 +83,7 @@ class ChildContext:
         self.tell("progress", {"stage": stage, "fraction": fraction, "message": message, "eta_s": eta_s})
 
     def emit(self, event: Event) -> None:
-        self.tell("emit", {}, self._codec.encode(event))
+        self.tell("emit", {}, self._codec.encode_single_object(event))
 
     def checkpoint(self, name: str) -> Path | None:
         job = self._job

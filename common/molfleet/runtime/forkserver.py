@@ -59,12 +59,9 @@ class Child:
 
     def kill(self) -> None:
         """Kill the child with everything that it started."""
-        for send in (
-            lambda: os.killpg(self.pid, signal.SIGKILL),
-            lambda: os.kill(self.pid, signal.SIGKILL),
-        ):
+        for send in (os.killpg, os.kill):
             with suppress(ProcessLookupError, PermissionError):
-                send()
+                send(self.pid, signal.SIGKILL)
 
     async def exited(self) -> int | None:
         """Waits for the end of the process, clears what is left of its group; its exit code."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,7 +61,7 @@ class Taken:
 class Intake:
     """Decodes the records of this worker's topics. `types` maps a topic to what belongs there."""
 
-    def __init__(self, codec: Codec, directory: SchemaDirectory, types: dict[str, Collection[str]]) -> None:
+    def __init__(self, codec: Codec, directory: SchemaDirectory, types: Mapping[str, Collection[str]]) -> None:
         self._codec = codec
         self._directory = directory
         self._types = types
@@ -103,6 +104,8 @@ class Intake:
         if value is None:
             raise Undecodable("the record has no value")
         try:
+            if self._codec.may_block(value):
+                return await asyncio.to_thread(self._codec.decode, value)
             return self._codec.decode(value)
         except UnknownFingerprint:
             await self._directory.refresh()
@@ -146,7 +149,7 @@ class Intake:
 
     def _current(self, value: bytes, command: Command) -> bytes:
         """The command in our own schema: child processes know no other."""
-        return value if self._codec.is_current(value) else self._codec.encode(command)
+        return value if self._codec.is_current(value) else self._codec.encode_single_object(command)
 
 
 def _content(name: str, values: dict[str, Any]) -> str:

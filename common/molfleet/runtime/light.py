@@ -97,10 +97,13 @@ class LightLane:
                 await self._settled()
                 await self._run_suspect(record, suspicion)
                 continue
-            await self._lane.patience(lambda record=record: self.starts.begin(record))
+            await self._begin(record)
             waiting = await self._accept(record)
             if waiting is not None:
                 self._queue.append(waiting)
+
+    async def _begin(self, record: Incoming) -> None:
+        await self._lane.patience(lambda: self.starts.begin(record))
 
     async def _accept(self, record: Incoming) -> _Waiting | None:
         """The command in a record, unless it is settled without computing."""
@@ -135,7 +138,7 @@ class LightLane:
         """A record that a worker may have died of: alone, committed alone, given up past the limit."""
         services = self._services
         if suspicion < services.settings.worker.crash_limit:
-            await self._lane.patience(lambda: self.starts.begin(record))
+            await self._begin(record)
             waiting = await self._accept(record)
             if waiting is not None:
                 await self._run(self._idle.pop(), [waiting])

@@ -14,6 +14,7 @@ from typing import Any
 
 from molfleet.blobs.factory import open_store
 from molfleet.blobs.port import BlobStore
+from molfleet.broker.port import Headers
 from molfleet.errors import Unavailable
 from molfleet.ledger.transfer import resolve, version
 from molfleet.messages.codec import Codec
@@ -89,7 +90,7 @@ class _Resident:
         return answer
 
     def _answer(
-        self, command: Any, headers: frames.Headers, event: TerminalEvent, started: float
+        self, command: Any, headers: Headers, event: TerminalEvent, started: float
     ) -> tuple[bytes, bytes, bytes, bytes]:
         if not isinstance(command, Command):
             raise TypeError(f"{command.full_name} is not a command")

@@ -211,7 +211,7 @@ class Worker:
             try:
                 await self._broker.ping()
                 for lane in lanes:
-                    lag.update(await lane.lane.lag())
+                    lag.update({tuple(p): n for p, n in (await lane.lane.lag()).items()})
                 self.metrics.lag_measured(lag)
             except (Unavailable, BrokerDenied) as error:
                 missing.append(f"broker: {error}")

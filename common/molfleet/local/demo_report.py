@@ -1,0 +1,121 @@
+"""What the demo says at its end."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from molfleet.messages.generated import (
+    BlobRef,
+    FeatureVectorsCalculated,
+    ModelTrained,
+    PropertiesPredicted,
+    SingleStructurePredicted,
+)
+
+_SHOWN = 10
+
+
+@dataclass(frozen=True)
+class Results:
+    features: FeatureVectorsCalculated
+    trained: ModelTrained
+    predicted: PropertiesPredicted
+    single: SingleStructurePredicted
+    structure: str
+
+
+def report(console: Console, results: Results, table: Path, directory: Path, seconds: float) -> None:
+    console.print()
+    console.print(_metrics(results.trained))
+    console.print(_predictions(table, results.trained.model_name))
+    _single(console, results)
+    _files(console, results, table, directory)
+    console.print(
+        f"\nDone in {seconds:.0f} s; everything is stopped. How to go on:\n"
+        "  .venv/bin/molfleet --help          every command, with an example each\n"
+        "  make up && . .local/fleet.env      a fleet that stays, and its settings for this shell\n"
+        "  .venv/bin/molfleet doctor          is everything well?",
+        highlight=False,
+    )
+
+
+def _metrics(trained: ModelTrained) -> Table:
+    table = Table(
+        title=f"{trained.model_name}: {trained.method_display_name}, {trained.records_used:,} molecules",
+        title_justify="left",
+    )
+    table.add_column("metric")
+    subsets = [s for s in ("train", "validation", "test") if any(m.subset == s for m in trained.metrics)]
+    for subset in subsets:
+        table.add_column(subset, justify="right")
+    overall = {(m.name, m.subset): m for m in trained.metrics if m.fold is None}
+    for name in dict.fromkeys(name for name, _ in overall):
+        cells = []
+        for subset in subsets:
+            metric = overall.get((name, subset))
+            spread = f" ± {metric.std:.3f}" if metric and metric.std is not None else ""
+            cells.append(f"{metric.value:.3f}{spread}" if metric else "")
+        table.add_row(name, *cells)
+    return table
+
+
+def _predictions(path: Path, model: str) -> Table:
+    table = Table(title=f"The first {_SHOWN} of the predictions", title_justify="left")
+    for column in ("record", "SMILES", "predicted", "90 % interval", "inside domain", "similarity"):
+        table.add_column(column, justify="left" if column == "SMILES" else "right", overflow="ellipsis")
+    with path.open(encoding="utf-8", newline="") as file:
+        for row in itertools.islice(csv.DictReader(file), _SHOWN):
+            table.add_row(
+                row["record"],
+                row["smiles"],
+                _number(row.get(model)),
+                f"{_number(row.get(f'{model}:lower'))} to {_number(row.get(f'{model}:upper'))}",
+                row.get(f"{model}:inside_domain", ""),
+                _number(row.get(f"{model}:similarity")),
+            )
+    return table
+
+
+def _number(text: str | None) -> str:
+    return f"{float(text):.3f}" if text else ""
+
+
+def _single(console: Console, results: Results) -> None:
+    (prediction,) = results.single.models
+    if prediction.value is None:
+        console.print(f"{results.structure}: {prediction.error}")
+        return
+    interval = ""
+    if prediction.lower is not None and prediction.upper is not None:
+        interval = f" (90 %: {prediction.lower:.2f} to {prediction.upper:.2f})"
+    domain = prediction.applicability_domain
+    inside = "" if domain is None else ("inside" if domain.inside else "outside") + " the model's domain"
+    console.print(
+        f"\nOne structure, {results.structure}: {prediction.value:.2f}{interval}, {inside}.",
+        highlight=False,
+        markup=False,
+    )
+
+
+def _files(console: Console, results: Results, table: Path, directory: Path) -> None:
+    def where(ref: BlobRef) -> str:
+        return str(directory / "blobs" / ref.bucket / ref.key)
+
+    console.print("\nWhere the files lie:", highlight=False)
+    for name, path in (
+        ("feature vectors", where(results.features.output)),
+        ("model", where(results.trained.model)),
+        ("predictions", str(table)),
+        ("logs", str(directory / "logs")),
+    ):
+        console.print(f"  {name:16} {path}", highlight=False, soft_wrap=True, markup=False)
+    for artifact in results.trained.artifacts:
+        console.print(
+            f"  {artifact.name:16} {where(artifact.blob)}", highlight=False, soft_wrap=True, markup=False
+        )
