@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
 import tomllib
 from collections.abc import Iterator
+from importlib.metadata import packages_distributions
 
 import pytest
 
 from tests.paths import ROOT
-from tests.structure.sources import GENERATED, PROGRAMS, python_files, text, tracked
+from tests.structure.sources import GENERATED, PRODUCT, PROGRAMS, python_files, text, tracked
 
 MAX_LINES = 300
 
@@ -156,7 +158,60 @@ def test_the_development_environment_can_run_the_demo() -> None:
     assert {name: versions for name, versions in demo.items() if dev.get(name) != versions} == {}
 
 
-def test_what_the_product_depends_on_is_locked() -> None:
+#: What a caller of this one file must bring along.
+OPTIONAL = {
+    ("common/molfleet/features.py", "scipy"),
+    ("common/molfleet/messages/compatibility.py", "avro"),
+}
+
+
+def normal(name: str) -> str:
+    """A distribution's name as PyPA's names specification normalizes it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def declared() -> set[str]:
+    """The distributions that the product's extras may install."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    names = {re.split(r"[\[<>=]", wanted)[0] for wanted in project["dependencies"]}
-    assert names <= set(pins("demo.txt"))
+    extras = project["optional-dependencies"]
+    wanted = [
+        *project["dependencies"],
+        *(w for name, more in extras.items() if name != "dev" for w in more),
+    ]
+    return {normal(re.split(r"[\[<>=]", name)[0]) for name in wanted} - {"molfleet"}
+
+
+def imported(*folders: str) -> Iterator[tuple[str, str]]:
+    """(file, top-level package) of every import of something that is neither Python's nor ours.
+
+    What only the type checker imports is left out.
+    """
+    for path in python_files(*folders):
+        tree = ast.parse(text(path) or "")
+        guards = [
+            n for n in ast.walk(tree) if isinstance(n, ast.If) and "TYPE_CHECKING" in ast.unparse(n.test)
+        ]
+        for_types = {inner for guard in guards for inner in ast.walk(guard)}
+        for node in (node for node in ast.walk(tree) if node not in for_types):
+            names = []
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                names = [node.module]
+            tops = {name.split(".")[0] for name in names}
+            yield from ((str(path), t) for t in tops - sys.stdlib_module_names - {"molfleet", "workers"})
+
+
+def test_what_the_product_imports_is_declared() -> None:
+    distributions = packages_distributions()
+    missing = [
+        f"{path} imports {package}"
+        for path, package in imported(*PRODUCT)
+        if (path, package) not in OPTIONAL
+        and not {normal(name) for name in distributions.get(package, [package])} & declared()
+    ]
+    assert missing == []
+
+
+def test_what_the_product_declares_is_locked_for_the_demo() -> None:
+    assert declared() <= set(pins("demo.txt"))

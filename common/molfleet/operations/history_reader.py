@@ -63,11 +63,9 @@ async def read_history(
         partitions = {record.source for record in commands if record.topic == topic}
         commits += await read_commits(broker, topics.group_of(topic), topic, partitions)
     receipts = await asyncio.to_thread(lambda: [*_receipts(store, state_bucket, Keys(state_prefix))])
-    records = await _read(
-        broker,
-        [*map(topics.dead_letters_of, topics.command_topics), *_event_topics(topics)],
-    )
     dead = {topics.dead_letters_of(topic) for topic in topics.command_topics}
+    events = {*topics.event_topics} - {topics.progress}
+    records = await _read(broker, [*dead, *events])
     outputs = {output for receipt in receipts for output in receipt.outputs}
     return History(
         commands=tuple([await _command(intake, record) for record in commands]),
@@ -93,10 +91,6 @@ async def read_commits(
     """The positions that the group has committed by now; the group notices nothing."""
     found = await broker.consumer([topic], group, _Nobody()).committed(partitions)
     return [SeenCommit(partition, committed.offset) for partition, committed in found.items()]
-
-
-def _event_topics(topics: Topics) -> list[str]:
-    return [topic.removesuffix("commands") + "events" for topic in topics.command_topics]
 
 
 async def _read(broker: Broker, topics: Collection[str]) -> list[Incoming]:
