@@ -54,6 +54,9 @@ class LocalBlobs:
         self._locks = KeyLocks(self.directory / ".molfleet" / "locks")
         self._swept = False
 
+    def __str__(self) -> str:
+        return f"The directory {self.directory}"
+
     def fetch(self, bucket: str, key: str, to: Path, *, max_bytes: int | None = None) -> BlobInfo:
         for _ in range(_TRIES):
             with (

@@ -34,6 +34,9 @@ class MemoryBlobs:
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _buckets: dict[str, dict[str, tuple[bytes, BlobInfo]]] = field(default_factory=dict, repr=False)
 
+    def __str__(self) -> str:
+        return "The memory store"
+
     def fetch(self, bucket: str, key: str, to: Path, *, max_bytes: int | None = None) -> BlobInfo:
         data, info = self._get(bucket, key, max_bytes)
         with arriving(to) as file:

@@ -97,6 +97,7 @@ class S3Blobs:
 
     def __init__(self, client: S3Client, place: str, part_bytes: int, attempts: int) -> None:
         self._client = client
+        self._place = place
         self._part_bytes = part_bytes
         self._request = Requests(place, attempts)
         self._anew = Retrying(
@@ -105,6 +106,9 @@ class S3Blobs:
             retry=retry_if_exception_type(BeginAnew),
             reraise=True,
         )
+
+    def __str__(self) -> str:
+        return f"The S3 store at {self._place}"
 
     def fetch(self, bucket: str, key: str, to: Path, *, max_bytes: int | None = None) -> BlobInfo:
         names.check(bucket, key)

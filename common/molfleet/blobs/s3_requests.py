@@ -31,7 +31,10 @@ T = TypeVar("T")
 _PATIENCE_S = 60.0
 _THROTTLED = {"SlowDown", "Throttling", "ThrottlingException", "RequestLimitExceeded", "RequestTimeout"}
 CONFLICT = ("ConditionalRequestConflict", "OperationAborted")
-_DENIED = {"ExpiredToken", "InvalidToken", "TokenRefreshRequired"}
+_DENIED = {
+    "ExpiredToken", "InvalidToken", "TokenRefreshRequired",
+    "XAdminUserNotFound",  # Versity Gateway's 404 for an access key that it does not know
+}  # fmt: skip
 _ABSENT_BUCKET = "NoSuchBucket"
 _UNFIT_NAME = {
     "InvalidBucketName", "InvalidObjectName", "KeyTooLongError", "ObjectParentIsFile", "InvalidURI",

@@ -21,6 +21,8 @@ from molfleet.blobs.port import (
     InvalidBlobName,
     PreconditionFailed,
 )
+from molfleet.blobs.proof import prove_conditions
+from molfleet.blobs.s3 import S3Blobs
 
 WRITERS = 8
 ROUNDS = 25
@@ -87,16 +89,30 @@ def test_a_large_object_survives_the_round_trip(store: BlobStore, bucket: str, t
     assert hashlib.sha256((tmp_path / "back").read_bytes()).digest() == hashlib.sha256(data).digest()
 
 
-def test_conditions_hold_for_large_objects(store: BlobStore, bucket: str, tmp_path: Path) -> None:
+def test_if_absent_holds_for_large_objects(store: BlobStore, bucket: str, tmp_path: Path) -> None:
     (tmp_path / "large").write_bytes(Random(2).randbytes(1 << 20) * 12)
     first = store.put(bucket, "large", tmp_path / "large", if_absent=True)
+    (tmp_path / "large").write_bytes(Random(3).randbytes(1 << 20) * 12)
     with pytest.raises(PreconditionFailed):
         store.put(bucket, "large", tmp_path / "large", if_absent=True)
+    assert store.stat(bucket, "large").etag == first.etag
+
+
+def test_if_match_holds_for_large_objects(
+    store: BlobStore, bucket: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    if isinstance(store, S3Blobs) and request.getfixturevalue("s3_server").kind == "moto":
+        pytest.xfail("moto ignores If-Match when a multipart upload is completed")
+    (tmp_path / "large").write_bytes(Random(2).randbytes(1 << 20) * 12)
+    first = store.put(bucket, "large", tmp_path / "large")
     (tmp_path / "large").write_bytes(Random(3).randbytes(1 << 20) * 12)
     second = store.put(bucket, "large", tmp_path / "large", if_match=first.etag)
-    with pytest.raises(PreconditionFailed):
-        store.put(bucket, "large", tmp_path / "large", if_match=first.etag)
+    for stale in (first.etag, "0" * 32):
+        with pytest.raises(PreconditionFailed):
+            store.put(bucket, "large", tmp_path / "large", if_match=stale)
     assert store.stat(bucket, "large").etag == second.etag
+    with pytest.raises(PreconditionFailed):
+        store.put(bucket, "absent", tmp_path / "large", if_match=first.etag)
 
 
 @pytest.mark.parametrize("kind", ["put", "fetched", "read", "stat"])
@@ -363,3 +379,8 @@ def test_a_refused_write_keeps_the_object_as_it_was(store: BlobStore, bucket: st
     after = store.stat(bucket, "kept")
     assert (after.etag, after.size, after.modified) == (before.etag, before.size, before.modified)
     assert after.content_type == "text/plain"
+
+
+def test_every_store_passes_the_proof_and_keeps_nothing_of_it(store: BlobStore, bucket: str) -> None:
+    prove_conditions(store, bucket)
+    assert keys(store, bucket) == []
