@@ -9,6 +9,7 @@ given out again as chunks of their own.
 
 from __future__ import annotations
 
+import gc
 import mmap
 import multiprocessing
 import os
@@ -257,6 +258,7 @@ def _serve(
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     for other in others:
         other.close()
+    gc.freeze()  # what came with the fork need not be looked through, nor copied, ever again
 
     def report(record: int) -> None:
         on[slot] = record

@@ -4,10 +4,13 @@ import ctypes
 import faulthandler
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from molfleet.chemistry.pool import Lost, Report, WorkError, run_chunks
@@ -148,3 +151,31 @@ def test_closing_the_results_ends_the_processes() -> None:
     results.close()
     with pytest.raises(ProcessLookupError):
         os.kill(first, 0)
+
+
+def test_the_processes_die_with_the_process_that_started_them() -> None:
+    program = """
+import os
+from pathlib import Path
+from molfleet.chemistry.pool import run_chunks
+from molfleet.chemistry.records import Chunk
+
+def work(chunk, report):
+    if chunk.first_record:
+        report(chunk.first_record)
+        while True:
+            pass
+    return os.getpid()
+
+chunks = [Chunk(Path("none"), n, n + 1, n, 1, 1) for n in range(2)]
+for result in run_chunks(chunks, work, 1, 600):
+    print(result, flush=True)
+"""
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as job:
+        assert job.stdout is not None
+        child = psutil.Process(int(job.stdout.readline()))
+        job.kill()
+    deadline = time.monotonic() + 10
+    while child.is_running() and child.status() != psutil.STATUS_ZOMBIE:
+        assert time.monotonic() < deadline, "the process outlived its parent"
+        time.sleep(0.01)

@@ -15,9 +15,9 @@ FINGERPRINT = rdFingerprintGenerator.GetMorganGenerator(radius=2, includeChirali
 
 CONVENIENCE: dict[str, tuple[Callable[[Chem.Mol], Chem.Mol], int]] = {
     "none": (lambda mol: mol, 100),
-    "parent": (rdMolStandardize.FragmentParent, 600),
-    "parent-neutral": (rdMolStandardize.ChargeParent, 600),
-    "tautomer": (lambda mol: rdMolStandardize.CanonicalTautomer(rdMolStandardize.ChargeParent(mol)), 120),
+    "parent": (rdMolStandardize.FragmentParent, 300),
+    "parent-neutral": (rdMolStandardize.ChargeParent, 300),
+    "tautomer": (lambda mol: rdMolStandardize.CanonicalTautomer(rdMolStandardize.ChargeParent(mol)), 60),
 }
 
 #: Salts, metals, charges, and one whose aromaticity only appears after the second clean-up.

@@ -4,6 +4,7 @@ import ctypes
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from rdkit import Chem, DataStructs
@@ -25,7 +26,7 @@ SPECS = [
 ]
 COLUMNS = ["ECFP_2048_2", "MACCS", "ECFC_64_2", "DESC_names=MolWt+Ipc"]
 #: Its Ipc is beyond float32.
-BIG = "c1ccccc1" * 22
+BIG = "c1ccccc1" * 21
 BROKEN = "title\n\n\nfoo\n$$$$\n"
 
 
@@ -36,17 +37,18 @@ def write(directory: Path, name: str, text: str) -> Path:
 
 
 def test_vectors_of_real_molecules_are_rdkits_own(calculate: Calculate) -> None:
-    outcome = calculate(NCI_SDF, featurizers=SPECS)
+    weight = FeaturizerSpec(type="DESC", parameters={"names": ["MolWt"]})
+    outcome = calculate(NCI_SDF, featurizers=[*SPECS[:3], weight])
     found = outcome.table
     mols = list(Chem.SDMolSupplier(str(NCI_SDF)))
     assert found.records.tolist() == list(range(200))
     bits = np.array([list(AllChem.GetMorganFingerprintAsBitVect(mol, 2, 2048)) for mol in mols])
     np.testing.assert_array_equal(found.arrays["ECFP_2048_2"], bits)
     weights = np.array([Descriptors.MolWt(mol) for mol in mols], np.float32)
-    np.testing.assert_array_equal(found.arrays[COLUMNS[3]][:, 0], weights)
+    np.testing.assert_array_equal(found.arrays["DESC_names=MolWt"][:, 0], weights)
     event = outcome.event
     assert (event.records, event.structures, event.failed) == (200, 200, 0)
-    assert event.columns == 2048 + 167 + 64 + 2
+    assert event.columns == 2048 + 167 + 64 + 1
     assert event.rejects is None
 
 
@@ -104,6 +106,15 @@ def test_one_molecule_has_one_vector_whatever_file_it_comes_in(
         for name, text in sources.items()
     }
     assert len(vectors) == 1
+
+
+def test_a_parquet_source_is_read_by_many_processes(calculate: Calculate, tmp_path: Path) -> None:
+    smiles = list(nci_smiles(300))
+    source = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"smiles": smiles}), source, row_group_size=100)
+    outcome = calculate(source, processes=2)
+    plain = calculate(write(tmp_path, "a.smi", "\n".join(smiles)))
+    assert outcome.output.read_bytes() == plain.output.read_bytes()
 
 
 def test_all_formats_hold_the_same_table(calculate: Calculate, tmp_path: Path) -> None:
