@@ -60,6 +60,7 @@ types: $(DEV) ## Types, by mypy
 
 verify: $(DEV) ## Generated files are current, schemas stay compatible with every release
 	$(PY) -m molfleet.messages.generate --check
+	$(PY) -m molfleet.messages.compatibility
 
 generate: $(DEV) ## Generate the messages and the published schemas from schemas/avro
 	$(PY) -m molfleet.messages.generate
