@@ -76,7 +76,8 @@ class Fleet:
                 running.result()
             yield worker
         finally:
-            worker.stop()
+            if not worker.stopping:
+                worker.stop()
             await asyncio.wait_for(running, PATIENCE_S)
 
     async def send(self, command: Command, headers: Headers = ()) -> None:

@@ -87,6 +87,10 @@ class Worker:
             self._now.set()
         self._stop.set()
 
+    @property
+    def stopping(self) -> bool:
+        return self._stop.is_set()
+
     def not_ready(self) -> list[str]:
         """Why this worker is not ready, as sentences; empty when it is."""
         return [*self._missing, *self._patience.away]
@@ -211,7 +215,7 @@ class Worker:
             try:
                 await self._broker.ping()
                 for lane in lanes:
-                    lag.update({tuple(p): n for p, n in (await lane.lane.lag()).items()})
+                    lag |= {(p.topic, p.number): n for p, n in (await lane.lane.lag()).items()}
                 self.metrics.lag_measured(lag)
             except (Unavailable, BrokerDenied) as error:
                 missing.append(f"broker: {error}")
