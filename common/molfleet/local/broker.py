@@ -21,6 +21,7 @@ from molfleet.local.node import (
     Node,
     free_ports,
     last_words,
+    listening,
     properties,
     refuse_busy,
     until,
@@ -189,8 +190,10 @@ class LocalBroker:
             def answers(node: Node = node) -> bool:
                 if not node.running():
                     raise LocalBrokerError(f"Kafka node {node.number} ended: {last_words(node.log)}")
-                seen = self._on_thread(lambda: asyncio.run(_brokers_seen_by(node.ports["PLAINTEXT"])))
-                return seen >= len(members)
+                port = node.ports["PLAINTEXT"]
+                if not listening(port):
+                    return False
+                return self._on_thread(lambda: asyncio.run(_brokers_seen_by(port))) >= len(members)
 
             if not until(answers, deadline):
                 raise LocalBrokerError(
