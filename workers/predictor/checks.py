@@ -16,10 +16,6 @@ def check_common(command: PredictProperties | SingleStructurePredict) -> None:
             f"{kind} has no option called {name!r}. Known: none.",
             details={"field": "options"},
         )
-    if not command.models:
-        raise Rejected(
-            Code.INVALID_COMMAND, "models must hold at least one model.", details={"field": "models"}
-        )
     if not 0.0 < command.confidence < 1.0:
         raise Rejected(
             Code.INVALID_COMMAND,

@@ -73,25 +73,25 @@ def file_columns(models: Sequence[tuple[str, Manifest]], *, legacy: bool) -> Fil
     found = []
     for name, manifest in models:
         parts = _legacy_parts(manifest) if legacy else _parts(name, manifest)
-        found.append(_unique(parts, taken, name))
+        names = [part[0] for part in parts]
+        names = _each_unique(names, taken) if legacy else _unique(names, name, taken)
+        columns = tuple(Column(one, kind) for one, (_, kind, _) in zip(names, parts, strict=True))
+        found.append(ModelColumns(columns, tuple(pick for _, _, pick in parts)))
     return FileColumns(before, tuple(found), after, legacy)
 
 
-def _unique(parts: _Parts, taken: set[str], stem: str) -> ModelColumns:
-    number = 1
-    names = [name for name, _, _ in parts]
-    while taken.intersection(names) or len(set(names)) < len(names):
+def _unique(names: list[str], stem: str, taken: set[str]) -> list[str]:
+    """The names with one number behind their common stem, where any of them is taken."""
+    numbered, number = names, 1
+    while taken.intersection(numbered):
         number += 1
-        names = [_numbered(name, stem, number) for name, _, _ in parts]
-    taken.update(names)
-    columns = tuple(Column(name, kind) for name, (_, kind, _) in zip(names, parts, strict=True))
-    return ModelColumns(columns, tuple(pick for _, _, pick in parts))
+        numbered = [f"{stem}#{number}{name[len(stem) :]}" for name in names]
+    taken.update(numbered)
+    return numbered
 
 
-def _numbered(name: str, stem: str, number: int) -> str:
-    if name.startswith(stem):
-        return f"{stem}#{number}{name[len(stem) :]}"
-    return f"{name}#{number}"
+def _each_unique(names: list[str], taken: set[str]) -> list[str]:
+    return [one for name in names for one in _unique([name], name, taken)]
 
 
 def _parts(name: str, manifest: Manifest) -> _Parts:

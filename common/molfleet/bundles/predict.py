@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from molfleet.bundles import conformal
+from molfleet.bundles import conformal, golden
 from molfleet.bundles.archive import OpenBundle, open_bundle, refuse
 from molfleet.bundles.domain import Domain, DomainFigures
 from molfleet.bundles.estimators import ESTIMATORS, Outputs, Predictor
@@ -153,13 +153,11 @@ def load_model(
     Raises Rejected(INVALID_MODEL): the archive's reasons (see open_bundle), a part that cannot be
     used, or golden molecules that come out otherwise than when the model was made.
     """
-    from molfleet.bundles.golden import verify
-
     tools = tools or Toolbox()
     bundle = open_bundle(path, max_bytes=max_bytes)
     model = Model(bundle, tools)
     if verify_golden:
-        verify(model, bundle, tools)
+        golden.verify(model, bundle, tools)
     return model
 
 
