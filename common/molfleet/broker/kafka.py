@@ -31,8 +31,8 @@ class KafkaBroker:
     def reader(self, topics: Collection[str], *, from_beginning: bool = True) -> KafkaReader:
         return KafkaReader(self._connection, topics, from_beginning, self.ping)
 
-    def producer(self, *, headroom_bytes: int = 0) -> KafkaProducer:
-        return KafkaProducer(self._connection, headroom_bytes)
+    def producer(self, *, max_bytes: int | None = None) -> KafkaProducer:
+        return KafkaProducer(self._connection, max_bytes)
 
     async def ping(self) -> None:
         """A new connection each time: an old one says little of a broker that was stopped."""

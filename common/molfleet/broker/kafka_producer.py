@@ -37,9 +37,9 @@ Outcome: TypeAlias = Any
 
 
 class KafkaProducer:
-    def __init__(self, connection: Connection, headroom_bytes: int = 0) -> None:
+    def __init__(self, connection: Connection, max_bytes: int | None = None) -> None:
         self._connection = connection
-        self._max_bytes = connection.settings.max_request_bytes + headroom_bytes
+        self._max_bytes = max_bytes or connection.settings.max_request_bytes
         self._client: AIOKafkaProducer | None = None
         self._lock = asyncio.Lock()
         self._closing: set[asyncio.Task[None]] = set()

@@ -72,8 +72,8 @@ class MemoryBroker:
     def reader(self, topics: Collection[str], *, from_beginning: bool = True) -> MemoryReader:
         return MemoryReader(self._cluster, topics, from_beginning)
 
-    def producer(self, *, headroom_bytes: int = 0) -> MemoryProducer:
-        return MemoryProducer(self._cluster, self._max_request_bytes + headroom_bytes)
+    def producer(self, *, max_bytes: int | None = None) -> MemoryProducer:
+        return MemoryProducer(self._cluster, max_bytes or self._max_request_bytes)
 
     async def ping(self) -> None:
         self._cluster.check()

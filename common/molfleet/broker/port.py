@@ -171,8 +171,8 @@ class Broker(Protocol):
 
     def reader(self, topics: Collection[str], *, from_beginning: bool = True) -> Reader: ...
 
-    def producer(self, *, headroom_bytes: int = 0) -> Producer:
-        """`headroom_bytes` raises the size limit above the settings': dead letters carry more headers."""
+    def producer(self, *, max_bytes: int | None = None) -> Producer:
+        """`max_bytes` is the largest record it takes; None means the settings' (dead letters need more)."""
         ...
 
     async def ping(self) -> None:
