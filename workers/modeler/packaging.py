@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from rdkit import Chem, rdBase
 
 from molfleet.bundles import conformal, domain, manifest
-from molfleet.bundles.archive import write_bundle
+from molfleet.bundles.archive import MAX_MANIFEST_BYTES, write_bundle
 from molfleet.bundles.arrays import pack
 from molfleet.bundles.domain import SimilarityIndex
 from molfleet.bundles.estimators import OnnxPredictor
