@@ -37,7 +37,7 @@ def test_golden_bytes_are_read_and_written_again_as_they_are(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 @given(data=st.data())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 def test_what_is_encoded_is_decoded_as_it_was(name: str, data: st.DataObject) -> None:
     plain = data.draw(values(published(name)))
     record = ALL_RECORDS[name].model_validate(plain)
@@ -57,7 +57,7 @@ def test_no_truncation_of_a_golden_value_is_a_message(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 @given(data=st.data())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 def test_a_damaged_golden_value_is_a_message_or_a_decoding_error(name: str, data: st.DataObject) -> None:
     value = bytearray(golden(name))
     for _ in range(data.draw(st.integers(1, 4))):
@@ -70,7 +70,7 @@ def test_a_damaged_golden_value_is_a_message_or_a_decoding_error(name: str, data
 
 
 @given(st.binary(max_size=200), st.sampled_from([b"", b"\xc3\x01", b"\x00", *map(golden, NAMES)]))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_random_bytes_raise_nothing_but_decoding_errors(tail: bytes, start: bytes) -> None:
     with suppress(DecodingError):
         CODEC.decode(start[:10] + tail)

@@ -16,7 +16,7 @@ from tests.wire.strategies import published
 AVRO = ROOT / "schemas" / "avro"
 REQUIRED = "(required)"
 
-COMMAND = {
+COMMAND: dict[str, Any] = {
     "id": REQUIRED,
     "correlation_id": REQUIRED,
     "user_id": None,
@@ -26,7 +26,13 @@ COMMAND = {
 }
 EVENT = {"id": REQUIRED, "correlation_id": REQUIRED, "user_id": None, "time_stamp": REQUIRED}
 TERMINAL = {**EVENT, "worker_version": REQUIRED, "elapsed_ms": REQUIRED}
-FAILURE = {**TERMINAL, "code": REQUIRED, "message": REQUIRED, "retryable": REQUIRED, "details": {}}
+FAILURE: dict[str, Any] = {
+    **TERMINAL,
+    "code": REQUIRED,
+    "message": REQUIRED,
+    "retryable": REQUIRED,
+    "details": {},
+}
 SOURCE = {"source": REQUIRED, "file_type": None, "structure_column": None}
 
 

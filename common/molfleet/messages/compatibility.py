@@ -78,9 +78,7 @@ def _collisions(versions: dict[str, dict[str, dict[str, Any]]]) -> list[str]:
             mark, meaning = fingerprint(schema), without_docs(schema)
             first, known = seen.setdefault(mark, (f"{name} of {version}", meaning))
             if known != meaning:
-                found.append(
-                    f"{name} of {version} has the fingerprint {mark} of {first}, but differs from it"
-                )
+                found.append(f"{name} of {version} differs from {first} under one fingerprint, {mark}")
     return found
 
 
