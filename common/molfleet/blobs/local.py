@@ -7,8 +7,6 @@ links and `flock`.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import shutil
 import stat
@@ -21,6 +19,7 @@ from typing import BinaryIO
 from uuid import uuid4
 
 from molfleet.blobs import names
+from molfleet.blobs.content_types import ContentTypes
 from molfleet.blobs.files import arriving, flush_directory, translated, version_of
 from molfleet.blobs.locks import KeyLocks
 from molfleet.blobs.port import (
@@ -50,7 +49,7 @@ class LocalBlobs:
     def __init__(self, directory: Path) -> None:
         self.directory = directory.absolute()
         self._temporary = self.directory / ".molfleet" / "tmp"
-        self._types = self.directory / ".molfleet" / "types"
+        self._types = ContentTypes(self.directory / ".molfleet" / "types")
         self._locks = KeyLocks(self.directory / ".molfleet" / "locks")
         self._swept = False
 
@@ -100,7 +99,7 @@ class LocalBlobs:
                 if if_absent and target.exists():
                     raise PreconditionFailed(bucket, key, "it is there already")
                 if content_type is not None:
-                    self._keep_type(bucket, key, etag, content_type)
+                    self._types.keep(bucket, key, etag, content_type)
                 self._move(bucket, key, temporary, target, if_absent=if_absent)
             return BlobInfo(bucket, key, status.st_size, etag, _modified(status), self._now(), content_type)
 
@@ -123,7 +122,7 @@ class LocalBlobs:
         with translated(bucket, key), self._locks.held(bucket, key):
             with suppress(FileNotFoundError, NotADirectoryError, IsADirectoryError):
                 target.unlink()
-            self._type_file(bucket, key).unlink(missing_ok=True)
+            self._types.forget(bucket, key)
             top = self.directory / bucket
             with suppress(OSError):
                 for folder in target.parents:
@@ -151,7 +150,7 @@ class LocalBlobs:
                 if not stat.S_ISREG(status.st_mode):
                     raise BlobNotFound(bucket, key, "there is no such object")
                 etag = version_of(file.fileno())
-                kind = self._type_of(bucket, key, etag)
+                kind = self._types.of(bucket, key, etag)
                 modified = _modified(status)
                 now = now or self._now()
                 yield file, BlobInfo(bucket, key, status.st_size, etag, modified, now, kind)
@@ -256,24 +255,6 @@ class LocalBlobs:
                 if now - path.stat().st_mtime > _ABANDONED_S:
                     path.unlink()
         self._swept = True
-
-    def _type_file(self, bucket: str, key: str) -> Path:
-        return self._types / bucket / hashlib.sha256(key.encode()).hexdigest()
-
-    def _keep_type(self, bucket: str, key: str, etag: str, content_type: str) -> None:
-        file = self._type_file(bucket, key)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self._temporary / uuid4().hex
-        temporary.write_text(json.dumps({"etag": etag, "content_type": content_type}))
-        temporary.replace(file)
-
-    def _type_of(self, bucket: str, key: str, etag: str) -> str | None:
-        """What `put` was told of this very version; a file that another program wrote has none."""
-        try:
-            kept = json.loads(self._type_file(bucket, key).read_text())
-        except (FileNotFoundError, NotADirectoryError, ValueError):
-            return None
-        return str(kept["content_type"]) if kept.get("etag") == etag else None
 
 
 def _without_waiting(path: str, flags: int) -> int:

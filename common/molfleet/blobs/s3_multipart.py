@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import ClientError
 
@@ -15,6 +15,7 @@ from molfleet.blobs.s3_requests import CONFLICT, LIBRARY_ERRORS, Requests, has_c
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import CompletedPartTypeDef
 
 _MOST_PARTS = 10_000
 _AT_ONCE = 4
@@ -93,16 +94,18 @@ def upload(
     )
     name: dict[str, Any] = {"Bucket": bucket, "Key": key, "UploadId": begun["UploadId"]}
 
-    def send(number: int) -> dict[str, Any]:
+    def send(number: int) -> CompletedPartTypeDef:
         offset = (number - 1) * step
 
         def request() -> Mapping[str, Any]:
             with FileSlice(path, offset, min(step, size - offset)) as body:
-                return client.upload_part(**name, PartNumber=number, Body=body)
+                return client.upload_part(**name, PartNumber=number, Body=cast(IO[bytes], body))
 
         answer = requests(bucket, key, request)
-        checksum = {"ChecksumCRC32": answer["ChecksumCRC32"]} if "ChecksumAlgorithm" in begun else {}
-        return {"PartNumber": number, "ETag": answer["ETag"], **checksum}
+        part: CompletedPartTypeDef = {"PartNumber": number, "ETag": answer["ETag"]}
+        if "ChecksumAlgorithm" in begun:
+            part["ChecksumCRC32"] = answer["ChecksumCRC32"]
+        return part
 
     try:
         with ThreadPoolExecutor(_AT_ONCE) as pool:
@@ -116,7 +119,7 @@ def upload(
 
 def _checksum(client: S3Client) -> dict[str, Any]:
     """What makes the store check each part, unless AWS's own settings say that it cannot."""
-    if client.meta.config.request_checksum_calculation == "when_required":
+    if getattr(client.meta.config, "request_checksum_calculation", "") == "when_required":
         return {}
     return {"ChecksumAlgorithm": "CRC32"}
 
@@ -124,7 +127,7 @@ def _checksum(client: S3Client) -> dict[str, Any]:
 def _complete(
     client: S3Client,
     name: Mapping[str, Any],
-    parts: Sequence[Mapping[str, Any]],
+    parts: Sequence[CompletedPartTypeDef],
     conditions: Mapping[str, Any],
 ) -> Mapping[str, Any]:
     try:

@@ -99,7 +99,7 @@ class LocalS3:
             (self.port,) = free_ports(1)
             self.access_key = f"local{secrets.token_hex(8)}"
             self.secret_key = secrets.token_hex(24)
-        program = self._program()
+        program = self.program()
         environment = {
             **os.environ,
             "ROOT_ACCESS_KEY": self.access_key,
@@ -152,7 +152,8 @@ class LocalS3:
         finally:
             connection.close()
 
-    def _program(self) -> Sequence[str]:
+    def program(self) -> Sequence[str]:
+        """The command line, and with it the choice of `kind`. Raises LocalS3Error where there is none."""
         if self._asked != "moto":
             try:
                 gateway = built_gateway(self._cache, self._tell)
@@ -172,7 +173,7 @@ class LocalS3:
 
     def _gateway_command(self, gateway: Path) -> Sequence[str]:
         data = self._directory / "data"
-        data.mkdir(exist_ok=True)
+        data.mkdir(parents=True, exist_ok=True)
         command = [str(gateway), "--port", f"{HOST}:{self.port}", "--quiet", "--keep-alive", "posix"]
         if not _keeps_attributes(data):
             sidecar = self._directory / "attributes"

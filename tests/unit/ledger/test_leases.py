@@ -238,4 +238,4 @@ class TwoHolders(RuleBasedStateMachine):
 
 
 TestTwoHolders = TwoHolders.TestCase
-TestTwoHolders.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestTwoHolders.settings = settings(max_examples=120, stateful_step_count=30, deadline=None)
