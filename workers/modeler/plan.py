@@ -88,7 +88,7 @@ def _refuse_what_is_not_here(command: TrainModel) -> None:
     if not command.targets or not command.targets[0].strip():
         raise _invalid("targets must name the field to model")
     if len(command.targets) > 1:
-        raise _invalid("this version trains one target per model; send one command for each target")
+        raise _invalid("This version trains one target per model: send one command for each target")
     for field, what in (
         ("search", "search for hyper-parameters"),
         ("members", "train ensembles of several methods"),
@@ -160,4 +160,4 @@ def _within(field: str, value: float, low: float, high: float) -> float:
 
 
 def _invalid(sentence: str) -> Rejected:
-    return Rejected(Code.INVALID_COMMAND, f"{sentence[0].upper()}{sentence[1:]}.")
+    return Rejected(Code.INVALID_COMMAND, f"{sentence}.")

@@ -7,9 +7,9 @@ import re
 from dataclasses import dataclass
 
 _MISSING = frozenset({"", "na", "n/a", "#n/a", "nan", "null", "-", "--", "?"})
-_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
+_NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 # One comma before three digits may be a decimal comma: only what can mean one thing is read.
-_THOUSANDS = re.compile(r"[+-]?\d{1,3}((,\d{3})+\.\d+|(,\d{3}){2,})")
+_THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}((,[0-9]{3})+\.[0-9]+|(,[0-9]{3}){2,})")
 _CENSORED = re.compile(r"(<=|>=|<|>|≤|≥|=)\s*")
 
 

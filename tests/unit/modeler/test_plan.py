@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -32,7 +33,7 @@ SOURCE = BlobRef(bucket="inputs", key="molecules.csv")
         ({"featurizers": (FeaturizerSpec(type="ECPF"),)}, Code.UNKNOWN_NAME, "ECFP"),
         ({"search": Search()}, Code.INVALID_COMMAND, "search"),
         ({"members": (EnsembleMember(method="ridge"),)}, Code.INVALID_COMMAND, "members"),
-        ({"base_model": ModelRef(id="m", blob=SOURCE)}, Code.INVALID_COMMAND, "base_model"),
+        ({"base_model": ModelRef(id=UUID(int=1), blob=SOURCE)}, Code.INVALID_COMMAND, "base_model"),
         ({"options": {"colour": "red"}}, Code.UNKNOWN_NAME, "colour"),
         ({"method": "randomforrest"}, Code.UNKNOWN_NAME, "Did you mean randomforest"),
         ({"split": "scaffold"}, Code.UNKNOWN_NAME, "stratified, random"),

@@ -138,7 +138,7 @@ def test_the_same_command_gives_the_same_bytes_and_figures_with_one_process_or_t
     for processes in (1, 2):
         root = tmp_path / str(processes)
         context = Directory(root, processes=processes)
-        event = train(command(molecules(root, 60), method="lightgbm", scaler="robust"), context)
+        event = train(command(molecules(root, 60), scaler="robust"), context)
         outcomes.append((context.fetch(event.model).read_bytes(), event.model_dump()))
     assert outcomes[0] == outcomes[1]
 
@@ -180,7 +180,7 @@ def test_folds_kept_as_an_ensemble_are_averaged(tmp_path: Path) -> None:
 
 
 def test_without_a_test_set_all_records_are_learned_from(tmp_path: Path) -> None:
-    event, model, context = trained(tmp_path, molecules(tmp_path, 60), test_set_size=0.0)
+    event, model, _ = trained(tmp_path, molecules(tmp_path, 60), test_set_size=0.0)
     assert event.metadata["training_records"] == "60"
     assert {metric.subset for metric in event.metrics} == {"train", "validation"}
     assert model.manifest.calibration is not None
@@ -258,7 +258,7 @@ def test_a_sub_sample_is_of_the_size_that_was_asked_for_and_the_rest_is_no_rejec
         (
             [("C" * n, n) for n in range(1, 13)],
             ("smiles", "activity"),
-            {"k_fold": 10},
+            {"k_fold": 10, "test_set_size": 0.5},
             Code.UNSUITABLE_TARGET,
             "too few for k_fold 10",
         ),
@@ -275,7 +275,7 @@ def test_a_file_that_makes_no_model_is_refused_by_name(
     tmp_path: Path,
     rows: list[tuple[object, ...]],
     header: tuple[str, ...],
-    fields: dict[str, int],
+    fields: dict[str, float],
     code: Code,
     told: str,
 ) -> None:
