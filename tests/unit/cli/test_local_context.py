@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,14 @@ import pytest
 
 from molfleet.client.build import new
 from molfleet.errors import Code, Rejected
-from molfleet.local.offline import Files, LocalContext, WorkerMissing, find_handler, run_offline
+from molfleet.local.offline import (
+    WORKERS,
+    Files,
+    LocalContext,
+    WorkerMissing,
+    find_handler,
+    run_offline,
+)
 from molfleet.messages.generated import (
     BlobRef,
     CalculateFeatureVectors,
@@ -139,6 +147,12 @@ def test_the_first_checkpoint_of_a_name_is_the_one_that_is_kept(tmp_path: Path) 
     assert context.share.processes == 2
 
 
-def test_a_command_without_a_heavy_handler_says_so() -> None:
-    with pytest.raises(WorkerMissing, match="CancelCommand"):
+def test_a_command_without_an_installed_worker_says_which_extra_is_missing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    absent = EntryPoint("modeler", "no_such_library.handlers", WORKERS)
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: [absent])
+    with pytest.raises(
+        WorkerMissing, match=r"CancelCommand.*modeler \(No module named 'no_such_library'\)"
+    ):
         find_handler(CancelCommand)
