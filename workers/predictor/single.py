@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,24 +14,18 @@ from molfleet.chemistry.rdkit_log import silence
 from molfleet.chemistry.structures import NotAMolecule, Notation, molecule
 from molfleet.errors import Code, Rejected
 from molfleet.messages.generated import (
-    Analogue,
-    ApplicabilityDomain,
     BlobRef,
-    Consensus,
     ErrorInfo,
-    Explanation,
     ModelPrediction,
-    ModelRef,
     SingleStructurePredict,
     SingleStructurePredicted,
     SingleStructurePredictionFailed,
 )
 from molfleet.runtime.handler import LightContext
+from workers.predictor.answers import consensus_of, model_prediction
 from workers.predictor.cache import ModelCache
 from workers.predictor.checks import check_common
-from workers.predictor.consensus import Answer, combine
-
-ANALOGUES = 5
+from workers.predictor.explain import explanation_by
 
 Outcome = SingleStructurePredicted | SingleStructurePredictionFailed
 
@@ -146,7 +139,7 @@ class _Batch:
                 if isinstance(model, Rejected):
                     raise model
                 row = self._job(model, command.confidence).row(structure)
-                prediction, answer = _prediction(ref, model, row)
+                prediction, answer = model_prediction(ref, model.manifest, row.predictions, row.index)
             except Rejected as error:
                 errors.append(error)
                 info = ErrorInfo(code=error.code, message=error.message)
@@ -157,12 +150,12 @@ class _Batch:
             explained = explained or model
         if explained is None:
             raise _nobody(command, errors)
-        explanation = _explanation(explained, structure) if command.explain else None
+        explanation = explanation_by(explained, structure) if command.explain else None
         return SingleStructurePredicted.answer(
             command,
             property_name=command.property_name,
             models=predictions,
-            consensus=_consensus(answers),
+            consensus=consensus_of(answers),
             explanation=explanation,
         )
 
@@ -238,69 +231,4 @@ def _nobody(command: SingleStructurePredict, errors: list[Rejected]) -> Rejected
             str(ref.id): f"{error.code}: {error.message}"
             for ref, error in zip(command.models, errors, strict=True)
         },
-    )
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
-
-
-def _prediction(ref: ModelRef, model: Model, row: _Row) -> tuple[ModelPrediction, Answer]:
-    """One model's part of the event; raises Rejected(PREDICTION_ERROR) where it is not a number."""
-    found, at, manifest = row.predictions, row.index, model.manifest
-    value = _finite(float(found.value[at]))
-    probabilities = tuple(found.probabilities[at].tolist())
-    regression = not manifest.labels
-    if not all(map(math.isfinite, probabilities)) or (regression and value is None):
-        raise Rejected(Code.PREDICTION_ERROR, f"The model {manifest.name} gives no number for it.")
-    in_set = found.sets[at].tolist() if found.sets is not None else ()
-    domain = found.domain
-    prediction = ModelPrediction(
-        id=ref.id,
-        value=value,
-        label=None if regression else manifest.labels[int(found.label[at])],
-        probabilities=dict(zip(manifest.labels, probabilities, strict=True)),
-        prediction_set=[label for label, belongs in zip(manifest.labels, in_set, strict=False) if belongs],
-        lower=_finite(float(found.lower[at])),
-        upper=_finite(float(found.upper[at])),
-        units=manifest.units,
-        applicability_domain=None
-        if domain is None
-        else ApplicabilityDomain(
-            inside=bool(domain.inside[at]),
-            similarity=float(domain.similarity[at]),
-            distance=_finite(float(domain.distance[at])),
-            density=_finite(float(domain.density[at])),
-        ),
-    )
-    return prediction, Answer(manifest, value, probabilities)
-
-
-def _consensus(answers: Sequence[Answer]) -> Consensus | None:
-    combined = combine(answers)
-    if combined is None:
-        return None
-    return Consensus(
-        value=combined.value,
-        std=combined.std,
-        label=combined.label,
-        units=combined.units,
-        models=combined.models,
-    )
-
-
-def _explanation(model: Model, structure: Molecule) -> Explanation:
-    """The nearest training molecules of the first model that answered."""
-    found = model.analogues(structure.ecfp4(model.featurization.level), ANALOGUES)
-    measured = str if model.manifest.labels else float
-    return Explanation(
-        method="analogues",
-        analogues=[
-            Analogue(
-                smiles=one.smiles,
-                measured=measured(one.measured) if one.measured else None,
-                similarity=one.similarity,
-            )
-            for one in found
-        ],
     )
