@@ -24,7 +24,7 @@ log = logs.get_logger(__name__)
 
 def worker_tables() -> dict[str, str]:
     """Installed workers: name -> package.module:HANDLERS, from the entry points `molfleet.workers`."""
-    return {point.name: point.value for point in entry_points(group=GROUP)}
+    return {point.name: f"{point.value}:HANDLERS" for point in entry_points(group=GROUP)}
 
 
 def main(kind: str, topics: Collection[str] = ()) -> None:
