@@ -1,21 +1,26 @@
 """One real broker for the whole test run, started by the first test that asks for it.
 
-Its directories are below pytest's own temporary directory. Every test names its own topics.
+Import `kafka_broker` (and `local_broker`, which it needs) into a conftest; however many do, there is one
+broker. Every test names its own topics. A test that stops or pauses a broker starts one of its own.
 """
 
 from __future__ import annotations
-
-from collections.abc import Iterator
 
 import pytest
 
 from molfleet.local.broker import LocalBroker
 
+_BROKER = pytest.StashKey[LocalBroker]()
+
 
 @pytest.fixture(scope="session")
-def local_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalBroker]:
-    with LocalBroker(tmp_path_factory.mktemp("kafka")) as broker:
-        yield broker
+def local_broker(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> LocalBroker:
+    stash = request.config.stash
+    if _BROKER not in stash:
+        broker = LocalBroker(tmp_path_factory.mktemp("kafka"))
+        request.config.add_cleanup(broker.stop)
+        stash[_BROKER] = broker.start()
+    return stash[_BROKER]
 
 
 @pytest.fixture(scope="session")

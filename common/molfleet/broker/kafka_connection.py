@@ -13,7 +13,7 @@ from aiokafka import errors
 from aiokafka.abc import AbstractTokenProvider
 from aiokafka.conn import collect_hosts, create_conn
 
-from molfleet.broker.port import BrokerDenied, BrokerUnavailable, MessageTooLarge
+from molfleet.broker.port import BrokerDenied, BrokerUnavailable, CommitRefused, MessageTooLarge
 from molfleet.settings import KafkaSettings
 
 T = TypeVar("T")
@@ -115,6 +115,8 @@ def translated(doing: str) -> Iterator[None]:
         raise BrokerDenied(f"{doing}: {_describe(error)}") from error
     except _TOO_LARGE as error:
         raise MessageTooLarge(f"{doing}: {_describe(error)}") from error
+    except (errors.IllegalStateError, errors.CommitFailedError) as error:
+        raise CommitRefused(f"{doing}: {_describe(error)}") from error
     except errors.UnknownTopicOrPartitionError as error:
         raise BrokerUnavailable(
             f"{doing}: the broker has no such topic; `molfleet topics apply` makes those of the fleet"

@@ -34,7 +34,6 @@ from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitio
 from molfleet.broker.kafka_connection import Connection, closed_quietly, translated, within
 from molfleet.broker.port import (
     BrokerUnavailable,
-    CommitRefused,
     Committed,
     Incoming,
     Partition,
@@ -77,7 +76,7 @@ class KafkaConsumer:
         try:
             await self._connection.started(client.start(), self._doing)
             with translated(self._doing):
-                await within(self._connection.timeout_s, _require(client, self._topics))
+                await within(self._connection.timeout_s, require(client, self._topics))
         except BaseException:
             await closed_quietly(client.stop(), _CLOSE_S)
             raise
@@ -168,11 +167,8 @@ class KafkaConsumer:
         }
         if not offsets:
             return
-        try:
-            with translated(f"committing for {self._doing}"):
-                await within(self._connection.timeout_s, self._required().commit(offsets))
-        except (errors.IllegalStateError, errors.CommitFailedError) as error:
-            raise CommitRefused(f"{self._doing}: {error}") from error
+        with translated(f"committing for {self._doing}"):
+            await within(self._connection.timeout_s, self._required().commit(offsets))
 
     async def committed(self, partitions: Collection[Partition]) -> dict[Partition, Committed]:
         wanted = [TopicPartition(*partition) for partition in partitions]
@@ -306,7 +302,7 @@ def _partitions(found: Collection[TopicPartition]) -> frozenset[Partition]:
     return frozenset(Partition(*each) for each in found)
 
 
-async def _require(client: AIOKafkaConsumer, topics: Collection[str]) -> None:
+async def require(client: AIOKafkaConsumer, topics: Collection[str]) -> None:
     """Raises UnknownTopicOrPartitionError where one does not exist: it would be waited for silently."""
     known = await client.topics()
     if missing := sorted(set(topics) - known):

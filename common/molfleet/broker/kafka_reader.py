@@ -10,7 +10,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition, errors
 
 from molfleet.broker.kafka_connection import Connection, closed_quietly, translated, within
-from molfleet.broker.kafka_consumer import incoming
+from molfleet.broker.kafka_consumer import incoming, require
 from molfleet.broker.port import BrokerUnavailable, Incoming, Partition
 
 _PROOF_OF_LIFE_S = 10.0
@@ -40,7 +40,6 @@ class KafkaReader:
 
     async def start(self) -> None:
         client = AIOKafkaConsumer(
-            *self._topics,
             **self._connection.options(),
             enable_auto_commit=False,
             auto_offset_reset="earliest",
@@ -59,6 +58,10 @@ class KafkaReader:
 
     async def _take_bearings(self, client: AIOKafkaConsumer) -> None:
         """Where the topics end now, and where to go on: at our own positions after a fault."""
+        await require(client, self._topics)
+        client.subscribe(self._topics)
+        while {source.topic for source in client.assignment()} != set(self._topics):
+            await asyncio.sleep(0.01)
         ends = await client.end_offsets(list(client.assignment()))
         again = bool(self._positions)
         for source, end in ends.items():

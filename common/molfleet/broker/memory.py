@@ -12,6 +12,7 @@ from molfleet.broker.memory_reader import MemoryReader
 from molfleet.broker.port import (
     Broker,
     Committed,
+    Consumer,
     Incoming,
     MessageTooLarge,
     Outgoing,
@@ -62,8 +63,10 @@ class MemoryBroker:
     def committed(self, group: str) -> dict[Partition, Committed]:
         return dict(self._cluster.group(group).committed)
 
-    def expel(self, consumer: MemoryConsumer) -> None:
+    def expel(self, consumer: Consumer) -> None:
         """As after a session timeout: the member is out and does not know; its next poll joins anew."""
+        if not isinstance(consumer, MemoryConsumer):
+            raise TypeError(f"{consumer!r} is no consumer of a broker in memory")
         consumer.expel()
 
     def consumer(self, topics: Collection[str], group: str, listener: RebalanceListener) -> MemoryConsumer:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Awaitable, Collection, Mapping
 
 from molfleet.broker.memory_log import Cluster, Group
 from molfleet.broker.port import CommitRefused, Committed, Incoming, Partition, RebalanceListener
@@ -22,6 +22,7 @@ class MemoryConsumer:
         self._paused: set[Partition] = set()
         self._started = False
         self._expelled = False
+        self._fault: Exception | None = None
 
     async def start(self) -> None:
         self._cluster.check()
@@ -32,7 +33,8 @@ class MemoryConsumer:
     async def stop(self) -> None:
         if self._started:
             self._started = False
-            await self.give_up()
+            self._positions.clear()
+            self._paused.clear()
             self._group.leave(self)
 
     def expel(self) -> None:
@@ -42,7 +44,7 @@ class MemoryConsumer:
     async def give_up(self) -> None:
         """The group's first phase; commits are still accepted while the listener runs."""
         if owned := frozenset(self._positions):
-            await self._listener.revoked(owned)
+            await self._tell(self._listener.revoked(owned))
         self._positions.clear()
         self._paused.clear()
 
@@ -51,7 +53,15 @@ class MemoryConsumer:
         committed = self._group.committed
         self._positions = {p: committed[p].offset if p in committed else 0 for p in partitions}
         self._paused.clear()
-        await self._listener.assigned(partitions)
+        await self._tell(self._listener.assigned(partitions))
+
+    async def _tell(self, callback: Awaitable[None]) -> None:
+        """A broken listener fails its own member, in its next poll, and not the whole group."""
+        try:
+            await callback
+        except Exception as error:
+            self._fault = error
+            self._cluster.notify()
 
     async def poll(self, timeout_s: float, max_records: int | None = None) -> list[Incoming]:
         if self._expelled:
@@ -59,7 +69,9 @@ class MemoryConsumer:
             self._expelled = False
             await self.give_up()
             self._group.join(self)
-        await self._cluster.wait(self._has_records, timeout_s)
+        await self._cluster.wait(lambda: self._fault is not None or self._has_records(), timeout_s)
+        if self._fault is not None:
+            raise self._fault
         found: list[Incoming] = []
         for partition in list(self._positions):
             room = (max_records or _MAX_RECORDS) - len(found)

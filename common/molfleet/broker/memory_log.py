@@ -114,8 +114,8 @@ class Group:
         self.committed: dict[Partition, Committed] = {}
         self._cluster = cluster
         self._members: list[MemoryConsumer] = []
-        self._lock = asyncio.Lock()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._task: asyncio.Task[None] | None = None
+        self._due = False
 
     def has(self, member: MemoryConsumer) -> bool:
         return member in self._members
@@ -132,20 +132,21 @@ class Group:
             self._soon()
 
     def _soon(self) -> None:
-        task = asyncio.get_running_loop().create_task(self._rebalance())
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._due = True
+        if self._task is None or self._task.done():
+            self._task = asyncio.get_running_loop().create_task(self._rebalance())
 
     async def _rebalance(self) -> None:
-        async with self._lock:
+        while self._due:
+            self._due = False
             members = list(self._members)
             for member in members:
                 await member.give_up()
             topics = frozenset(topic for member in members for topic in member.topics)
-            shares: dict[int, list[Partition]] = {id(member): [] for member in members}
+            shares: dict[int, set[Partition]] = {id(member): set() for member in members}
             for turn, partition in enumerate(self._cluster.partitions(topics)):
                 takers = [member for member in members if partition.topic in member.topics]
-                shares[id(takers[turn % len(takers)])].append(partition)
+                shares[id(takers[turn % len(takers)])].add(partition)
             for member in members:
                 if self.has(member):
                     await member.take(frozenset(shares[id(member)]))

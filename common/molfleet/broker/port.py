@@ -100,11 +100,17 @@ class Consumer(Protocol):
     of a partition that is not (or no longer) this member's do nothing.
     """
 
-    async def start(self) -> None: ...
+    async def start(self) -> None:
+        """Connect; joining the group goes on in the background, and the listener hears of it."""
+        ...
 
-    async def stop(self) -> None: ...
+    async def stop(self) -> None:
+        """Leave the group. Commits nothing, and the listener is not told of what is given up."""
+        ...
 
-    async def poll(self, timeout_s: float, max_records: int | None = None) -> list[Incoming]: ...
+    async def poll(self, timeout_s: float, max_records: int | None = None) -> list[Incoming]:
+        """What has come, waiting so long at most. Raises what the listener raised, BrokerUnavailable."""
+        ...
 
     async def commit(self, positions: Mapping[Partition, Committed]) -> None:
         """Raises CommitRefused after losing a partition, BrokerUnavailable."""
