@@ -10,6 +10,8 @@ import pytest
 
 from tests.paths import SHARED_DATA
 
+pytest_plugins = ["tests.fixtures_kafka", "tests.fixtures_s3"]
+
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
 
 

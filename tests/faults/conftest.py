@@ -8,9 +8,6 @@ from pathlib import Path
 import pytest
 
 from tests.faults.fleet import FaultFleet
-from tests.fixtures_kafka import kafka_broker, local_broker
-
-__all__ = ["kafka_broker", "local_broker"]
 
 
 @pytest.fixture

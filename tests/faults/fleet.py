@@ -104,9 +104,17 @@ class FaultFleet:
             await admin.close()
 
     async def start_worker(
-        self, *, pause_at: Step | None = None, only: Sequence[str] = (), **settings: str
+        self,
+        *,
+        pause_at: Step | None = None,
+        only: Sequence[str] = (),
+        may_die: bool = False,
+        **settings: str,
     ) -> FaultWorker:
-        """A ready worker process; `pause_at` makes it stand still after that step."""
+        """A ready worker process (or, with `may_die`, one that has ended already).
+
+        `pause_at` makes it stand still after that step.
+        """
         number = len(self.workers) + 1
         (port,) = free_ports(1)
         stood_still = self.directory / f"worker-{number}.stood-still"
@@ -127,7 +135,7 @@ class FaultFleet:
         )
         worker = FaultWorker(f"worker-{number}", port, log, process, stood_still)
         self.workers.append(worker)
-        await until(worker.ready, PATIENCE_S)
+        await until(lambda: (may_die and worker.process.poll() is not None) or worker.ready(), PATIENCE_S)
         return worker
 
     def stop(self) -> None:

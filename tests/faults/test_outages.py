@@ -13,10 +13,7 @@ from molfleet.local.s3 import LocalS3
 from molfleet.messages.record import FailureEvent
 from tests import builders
 from tests.faults.fleet import FaultFleet
-from tests.fixtures_s3 import s3_credentials, s3_server
 from tests.harness import until
-
-__all__ = ["s3_credentials", "s3_server"]
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(400)]
 

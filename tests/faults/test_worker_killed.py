@@ -106,7 +106,7 @@ async def test_a_command_that_kills_every_worker_is_given_up_and_the_others_are_
     await fleet.send(killer, *innocents)
     settings = {"worker_crash_limit": "2", "kafka_session_timeout_ms": "6000"}
     for _ in range(4):
-        worker = await fleet.start_worker(only=[FEATURES], **settings)
+        worker = await fleet.start_worker(only=[FEATURES], may_die=True, **settings)
         await until(lambda worker=worker: worker.process.poll() is not None or _ended(fleet), 40)
         if worker.process.poll() is None:
             break
@@ -130,7 +130,7 @@ async def test_a_structure_that_kills_every_worker_is_given_up_and_the_others_ar
     innocents = [builders.single_structure_predict(structure="C") for _ in range(4)]
     await fleet.send(killer, *innocents)
     for _ in range(6):
-        worker = await fleet.start_worker(only=[SINGLE], worker_crash_limit="3")
+        worker = await fleet.start_worker(only=[SINGLE], may_die=True, worker_crash_limit="3")
         if await _survives(fleet, worker, killer):
             break
     event = await fleet.outcome(killer)

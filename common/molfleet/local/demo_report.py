@@ -67,15 +67,18 @@ def _metrics(trained: ModelTrained) -> Table:
 
 def _predictions(path: Path, model: str) -> Table:
     table = Table(title=f"The first {_SHOWN} of the predictions", title_justify="left")
-    for column in ("record", "SMILES", "predicted", "90 % interval", "inside domain", "similarity"):
-        table.add_column(column, justify="left" if column == "SMILES" else "right", overflow="ellipsis")
+    table.add_column("record", justify="right")
+    table.add_column("SMILES", no_wrap=True, max_width=32, overflow="ellipsis")
+    for column in ("predicted", "90 % from", "to", "in domain", "similarity"):
+        table.add_column(column, justify="right", no_wrap=True)
     with path.open(encoding="utf-8", newline="") as file:
         for row in itertools.islice(csv.DictReader(file), _SHOWN):
             table.add_row(
                 row["record"],
                 row["smiles"],
                 _number(row.get(model)),
-                f"{_number(row.get(f'{model}:lower'))} to {_number(row.get(f'{model}:upper'))}",
+                _number(row.get(f"{model}:lower")),
+                _number(row.get(f"{model}:upper")),
                 row.get(f"{model}:inside_domain", ""),
                 _number(row.get(f"{model}:similarity")),
             )

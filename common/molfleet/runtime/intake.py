@@ -61,7 +61,9 @@ class Taken:
 class Intake:
     """Decodes the records of this worker's topics. `types` maps a topic to what belongs there."""
 
-    def __init__(self, codec: Codec, directory: SchemaDirectory, types: Mapping[str, Collection[str]]) -> None:
+    def __init__(
+        self, codec: Codec, directory: SchemaDirectory, types: Mapping[str, Collection[str]]
+    ) -> None:
         self._codec = codec
         self._directory = directory
         self._types = types

@@ -7,6 +7,7 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from molfleet.blobs.port import BlobError
 from molfleet.broker.port import BrokerDenied, MessageTooLarge
 from molfleet.errors import Unavailable
 from molfleet.ledger.encoding import UnreadableEntry
@@ -17,13 +18,15 @@ T = TypeVar("T")
 log = get_logger(__name__)
 
 _LONGEST_PAUSE_S = 60.0
+_OUTLIVED = (Unavailable, BrokerDenied, MessageTooLarge, BlobError, UnreadableEntry)
 
 
 class Patience:
     """Calls something again until what it needs is there. One per lane; `away` says what is missing.
 
-    A record that the broker finds too large, and a denied request, are the deployment's faults, not the
-    command's: they wait for the operator just the same, so that nothing is committed past them.
+    A record that the broker finds too large, a denied request, a state bucket that is missing or damaged
+    are the deployment's faults, not the command's: they wait for the operator just the same, so that
+    nothing is committed past them.
     """
 
     def __init__(self, lane: str, first_pause_s: float, metrics: Metrics) -> None:
@@ -49,7 +52,7 @@ class Patience:
             while True:
                 try:
                     return await call()
-                except (Unavailable, BrokerDenied, MessageTooLarge, UnreadableEntry) as error:
+                except _OUTLIVED as error:
                     if ticket not in self._missing:
                         log.warning("waiting for what is away", lane=self._lane, reason=str(error))
                     self._missing[ticket] = f"{self._lane}: {error}"

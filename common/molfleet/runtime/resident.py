@@ -17,7 +17,7 @@ from molfleet.blobs.port import BlobStore
 from molfleet.broker.port import Headers
 from molfleet.errors import Unavailable
 from molfleet.ledger.transfer import resolve, version
-from molfleet.messages.codec import Codec
+from molfleet.messages.factory import open_codec
 from molfleet.messages.generated import BlobRef
 from molfleet.messages.record import Command, FailureEvent, TerminalEvent
 from molfleet.runtime import frames
@@ -61,7 +61,7 @@ class _Resident:
     def __init__(self, residence: Residence) -> None:
         settings = conceal(residence.settings)
         self._residence = residence
-        self._codec = Codec()
+        self._codec = open_codec(settings)
         self._context = ResidentContext(residence, settings, open_store(settings))
         self._table = load_table(residence.table)
         self._announcer = Announcer(

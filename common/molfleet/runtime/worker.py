@@ -24,8 +24,8 @@ from molfleet.ledger.attempts import Attempts
 from molfleet.ledger.checkpoints import Checkpoints
 from molfleet.ledger.leases import Leases
 from molfleet.ledger.receipts import Receipts
-from molfleet.messages.codec import Codec
 from molfleet.messages.directory import SchemaDirectory
+from molfleet.messages.factory import open_codec
 from molfleet.runtime.announce import Announcer
 from molfleet.runtime.assembly import WorkerLane, assemble_lanes, check_table, event_topics, types_by_topic
 from molfleet.runtime.control import Cancellations, ControlReader
@@ -141,7 +141,7 @@ class Worker:
                 )
             )
         )
-        codec = Codec()
+        codec = open_codec(settings)
         directory = SchemaDirectory(codec, self._broker, self._topics.schemas)
         producer = self._broker.producer()
         life.push_async_callback(producer.stop)

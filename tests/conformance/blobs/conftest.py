@@ -9,9 +9,6 @@ import pytest
 from molfleet.blobs.local import LocalBlobs
 from molfleet.blobs.memory import MemoryBlobs
 from molfleet.blobs.port import BlobStore
-from tests.fixtures_s3 import s3_credentials, s3_server, s3_store
-
-__all__ = ["s3_credentials", "s3_server", "s3_store"]
 
 
 @pytest.fixture
