@@ -20,6 +20,7 @@ from molfleet.bundles.estimators import OnnxPredictor
 from molfleet.bundles.features import Featurization, Molecule, Toolbox
 from molfleet.bundles.predict import Model, load_model
 from molfleet.chemistry.featurizers import SpecValue
+from molfleet.errors import Code, Rejected
 from workers.modeler.algorithms.base import CLASSIFICATION, Algorithm, FloatArray, Matrix
 from workers.modeler.curation import measured_again
 from workers.modeler.plan import Plan
@@ -198,6 +199,12 @@ def _golden(trained: Trained, tools: Toolbox) -> tuple[manifest.Golden, bytes]:
         except Exception:  # noqa: S112  a molecule that does not survive its own SMILES proves nothing
             continue
         smiles.append(trained.smiles[row])
+    if not rows:
+        raise Rejected(
+            Code.INTERNAL,
+            "No training molecule can be read back from its own SMILES, so the model cannot be verified.",
+            retryable=False,
+        )
     features = np.stack(rows)
     prepared = trained.preparation.apply(features)
     outputs = np.mean(

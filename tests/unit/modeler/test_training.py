@@ -3,12 +3,14 @@ from __future__ import annotations
 import csv
 import io
 import random
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 from rdkit import Chem
+from rdkit.DataStructs import TanimotoSimilarity
 
 from molfleet.bundles.features import Molecule, Toolbox
 from molfleet.bundles.predict import load_model
@@ -20,6 +22,7 @@ from molfleet.messages.generated import (
     ModelTrainingStarted,
     TrainingFailed,
 )
+from tests.paths import SHARED_DATA
 from tests.unit.modeler.support import (
     ECFP,
     FEW,
@@ -113,10 +116,7 @@ def test_golden_molecules_are_about_eight_and_unlike_each_other(
     _, model, _ = forest
     smiles = model.manifest.golden.smiles  # type: ignore[attr-defined]
     assert len(set(smiles)) == 8
-    fingerprint = Chem.RDKFingerprint
-    from rdkit.DataStructs import TanimotoSimilarity
-
-    prints = [fingerprint(Chem.MolFromSmiles(text)) for text in smiles]
+    prints = [Chem.RDKFingerprint(Chem.MolFromSmiles(text)) for text in smiles]
     assert max(TanimotoSimilarity(a, b) for i, a in enumerate(prints) for b in prints[:i]) < 0.95
 
 
@@ -143,14 +143,6 @@ def test_the_same_command_gives_the_same_bytes_and_figures_with_one_process_or_t
     assert outcomes[0] == outcomes[1]
 
 
-class Interrupted(Directory):
-    """A context whose process is killed when the second fold begins."""
-
-    def progress(self, stage: str, fraction: float, message: str = "", eta_s: float | None = None) -> None:
-        if message.startswith("fold 2"):
-            raise KeyboardInterrupt
-
-
 def test_a_training_interrupted_between_two_folds_goes_on_and_gives_the_same_model(
     tmp_path: Path,
 ) -> None:
@@ -158,7 +150,7 @@ def test_a_training_interrupted_between_two_folds_goes_on_and_gives_the_same_mod
     expected, _, first = trained(whole, molecules(whole, 60), refit="folds", scaler="standard")
     order = command(molecules(broken, 60), refit="folds", scaler="standard")
     with pytest.raises(KeyboardInterrupt):
-        train(order, Interrupted(broken))
+        train(order, Directory(broken, interrupt_at="fold 2"))
     (kept,) = (broken / "checkpoints").iterdir()
     before = kept.stat().st_mtime_ns
     second = Directory(broken)
@@ -185,6 +177,22 @@ def test_without_a_test_set_all_records_are_learned_from(tmp_path: Path) -> None
     assert {metric.subset for metric in event.metrics} == {"train", "validation"}
     assert model.manifest.calibration is not None
     assert model.manifest.calibration.size == 60
+
+
+def test_an_sd_file_of_the_old_services_is_learned_and_every_record_accounted_for(
+    tmp_path: Path,
+) -> None:
+    shared = SHARED_DATA / "test_solubility.sdf"
+    if not shared.exists():
+        pytest.skip(f"public data is absent: {shared.name} in ../shared/data")
+    (tmp_path / "inputs").mkdir()
+    shutil.copyfile(shared, tmp_path / "inputs" / "logs.sdf")
+    source = BlobRef(bucket="inputs", key="logs.sdf")
+    event, _, _ = trained(tmp_path, source, targets=("logS",), featurizers=(ECFP, FEW))
+    assert event.task == "regression"
+    assert event.records_used + event.records_skipped == 273
+    assert event.records_used > 200
+    assert figure(event, "R2", "validation") > 0.5
 
 
 def test_three_classes_are_learned_and_told_apart(tmp_path: Path) -> None:
