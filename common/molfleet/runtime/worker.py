@@ -125,9 +125,9 @@ class Worker:
         settings = self._settings
         table = load_table(self._table_path)
         check_table(self._topics, table)
-        forks = ForkServer(
-            [self._table_path.partition(":")[0], "molfleet.runtime.child", "molfleet.runtime.resident"]
-        )
+        s3 = ["molfleet.blobs.s3"] if settings.blobs.url.startswith("s3:") else []
+        module = self._table_path.partition(":")[0]
+        forks = ForkServer([module, "molfleet.runtime.child", "molfleet.runtime.resident", *s3])
         forks.boot()
         server = await health.serve(settings.worker, self.not_ready, self.metrics.render)
         if server is not None:
