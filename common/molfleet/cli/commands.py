@@ -183,6 +183,7 @@ async def _upload(client: FleetClient, text: str, blob: BlobRef) -> BlobRef:
 
 def _print_outcome(outcome: Outcome, json: bool) -> None:
     from molfleet.cli import show
+    from molfleet.operations.outputs import blobs_of
 
     if json:
         letter = outcome.dead_letter
@@ -198,5 +199,8 @@ def _print_outcome(outcome: Outcome, json: bool) -> None:
         frame.print_json(verdict)
     elif outcome.event is not None:
         show.print_event(frame.console(), outcome.event, good=outcome.succeeded)
-    if not outcome.succeeded:
+        if any(True for _ in blobs_of(outcome.event)):
+            print(f"molfleet outputs {outcome.command_id} --to DIRECTORY downloads the files")
+    if outcome.event is None or (json and not outcome.succeeded):
         frame.fail(frame.Exit.FAILED, outcome.why)
+    raise typer.Exit(frame.Exit.SUCCESS if outcome.succeeded else frame.Exit.FAILED)

@@ -164,7 +164,7 @@ def _run(
 ) -> TerminalEvent:
     """The success event; leaves with exit code 1 where it is a failure."""
     from molfleet.cli import show
-    from molfleet.local.offline import find_handler, run_offline
+    from molfleet.local.offline import WorkerMissing, find_handler, run_offline
     from molfleet.messages.record import FailureEvent
     from molfleet.runtime.handler import ComputeShare
 
@@ -174,7 +174,10 @@ def _run(
         record_time_limit_s=settings.worker.record_time_limit_s,
         max_input_bytes=settings.blobs.max_input_bytes,
     )
-    handler = find_handler(type(command), first=worker)
+    try:
+        handler = find_handler(type(command), first=worker)
+    except WorkerMissing as error:
+        raise frame.Usage(str(error)) from None
     output.mkdir(parents=True, exist_ok=True)
     with _bar() as on_progress:
         event = run_offline(command, handler, files, output, share=share, on_progress=on_progress)

@@ -47,7 +47,8 @@ def outputs(
         }
         frame.print_json(said)
     else:
-        print(f"{receipt.command_type} {command_id}, generation {receipt.generation}: {receipt.outcome}")
+        name = receipt.command_type.rpartition(".")[2]
+        print(f"{name} {command_id}, generation {receipt.generation}: {receipt.outcome}")
         for output in ended.outputs:
             where = files.get(output) or f"{output.ref.bucket}/{output.ref.key}"
             size = "" if output.ref.size is None else f"{output.ref.size:>14,}"

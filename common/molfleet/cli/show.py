@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 #: Fields that say nothing to someone who has just asked for the command.
+_EMPTY: tuple[Any, ...] = (None, "", [], (), {})
 _DULL = ("id", "correlation_id", "user_id", "time_stamp", "worker_version", "elapsed_ms")
 
 
@@ -42,7 +43,7 @@ def rows(record: BaseModel) -> list[tuple[str, str]]:
     found = []
     for name in type(record).model_fields:
         value = getattr(record, name)
-        if name in _DULL or value is None or value in ([], {}, ""):
+        if name in _DULL or value in _EMPTY:
             continue
         found.append((name.replace("_", " "), short(value)))
     return found
@@ -55,9 +56,9 @@ def short(value: Any, limit: int = 400) -> str:
         if {"bucket", "key"} <= names.keys():
             return f"{getattr(value, 'bucket', '')}/{getattr(value, 'key', '')}"
         inner = [
-            f"{name} {short(getattr(value, name))}"
+            f"{name} {_nested(getattr(value, name))}"
             for name in names
-            if getattr(value, name) not in (None, [], {})
+            if getattr(value, name) not in _EMPTY
         ]
         return ", ".join(inner)
     if isinstance(value, float):
@@ -71,6 +72,11 @@ def short(value: Any, limit: int = 400) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
+def _nested(value: Any) -> str:
+    text = short(value)
+    return f"({text})" if isinstance(value, BaseModel | dict) and "bucket" not in dir(value) else text
+
+
 def print_event(console: Console, event: BaseModel, *, good: bool) -> None:
     """The outcome of a command: its name, then its fields."""
     from rich.table import Table
@@ -78,6 +84,8 @@ def print_event(console: Console, event: BaseModel, *, good: bool) -> None:
 
     console.print(Text(type(event).__name__, style="bold green" if good else "bold red"))
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 2))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
     for name, text in rows(event):
         table.add_row(Text(name, style="dim"), Text(text))
     console.print(table)
@@ -89,6 +97,6 @@ def line(event: BaseModel) -> str:
     parts = [
         f"{name}={short(getattr(event, name), 80)}".replace("\n", "; ")
         for name in type(event).model_fields
-        if name not in skip and getattr(event, name) not in (None, [], {}, "")
+        if name not in skip and getattr(event, name) not in _EMPTY
     ]
     return " ".join(parts)

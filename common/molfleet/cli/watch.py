@@ -73,6 +73,7 @@ def _print(heard: Heard, json: bool) -> None:
     from datetime import UTC, datetime
 
     from molfleet.cli import show
+    from molfleet.messages.generated import CommandProgressed
     from molfleet.messages.record import FailureEvent, TerminalEvent
 
     when = datetime.fromtimestamp(heard.record.timestamp_ms / 1000, UTC)
@@ -83,6 +84,9 @@ def _print(heard: Heard, json: bool) -> None:
         failed, ended = isinstance(heard.event, FailureEvent), isinstance(heard.event, TerminalEvent)
         style = "red" if failed else "green" if ended else ""
         name, rest = type(heard.event).__name__, show.line(heard.event)
+        if isinstance(heard.event, CommandProgressed):
+            step = heard.event
+            rest = f"{step.stage} {step.fraction:.0%} {step.message}"
     else:
         letter = heard.letter
         if letter is None:

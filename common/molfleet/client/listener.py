@@ -108,6 +108,9 @@ class Listener:
         self._ended: OrderedDict[UUID, Incoming] = OrderedDict()
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
+        self._wanted = asyncio.Event()
+        if not from_beginning:
+            self._wanted.set()
         self._failure: Exception | None = None
         self.trouble = ""
 
@@ -124,6 +127,7 @@ class Listener:
     async def stop(self) -> None:
         if self._task is None:
             return
+        self._wanted.set()
         self._stopping = True  # a poll is never cancelled, only waited for
         await self._task
         self._task = None
@@ -136,6 +140,7 @@ class Listener:
         if self._failure is not None:
             inbox.give_up(self._failure)
         self._inboxes.add(inbox)
+        self._wanted.set()
         try:
             yield inbox
         finally:
@@ -152,6 +157,8 @@ class Listener:
 
     async def _listen(self) -> None:
         try:
+            # The past is told once: to whoever follows first, not to nobody.
+            await self._wanted.wait()
             while not self._stopping:
                 for record in await self._poll():
                     await self._note(record)
