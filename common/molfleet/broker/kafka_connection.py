@@ -14,7 +14,7 @@ from aiokafka.abc import AbstractTokenProvider
 from aiokafka.conn import collect_hosts, create_conn
 
 from molfleet.broker.port import BrokerDenied, BrokerUnavailable, CommitRefused, MessageTooLarge
-from molfleet.settings import KafkaSettings
+from molfleet.settings import KafkaSettings, SettingsError
 
 T = TypeVar("T")
 
@@ -137,25 +137,35 @@ class _TokenFile(AbstractTokenProvider):  # type: ignore[misc]
 
     def __init__(self, path: Path | None) -> None:
         if path is None:
-            raise BrokerDenied("OAUTHBEARER needs MOLFLEET_KAFKA_OAUTH_TOKEN_FILE")
+            raise SettingsError("OAUTHBEARER needs MOLFLEET_KAFKA_OAUTH_TOKEN_FILE")
         self._path = path
 
     async def token(self) -> str:
-        text = await asyncio.to_thread(self._path.read_text, "utf-8")
+        try:
+            text = await asyncio.to_thread(self._path.read_text, "utf-8")
+        except OSError as error:
+            raise errors.AuthenticationFailedError(f"no token in {self._path}: {error}") from None
         return text.strip()
 
 
 def _ssl_context(settings: KafkaSettings) -> ssl.SSLContext | None:
+    """Raises SettingsError, which names the files, where one cannot be read."""
     if not settings.security_protocol.endswith("SSL"):
         return None
-    context = ssl.create_default_context(cafile=settings.ssl_ca_file)
-    if settings.ssl_cert_file is not None:
-        password = settings.ssl_key_password
-        context.load_cert_chain(
-            settings.ssl_cert_file,
-            settings.ssl_key_file,
-            password.get_secret_value() if password else None,
-        )
+    password = settings.ssl_key_password
+    try:
+        context = ssl.create_default_context(cafile=settings.ssl_ca_file)
+        if settings.ssl_cert_file is not None:
+            context.load_cert_chain(
+                settings.ssl_cert_file,
+                settings.ssl_key_file,
+                # Never None: OpenSSL would ask the terminal for the password of an encrypted key.
+                password.get_secret_value() if password else "",
+            )
+    except OSError as error:
+        files = [settings.ssl_ca_file, settings.ssl_cert_file, settings.ssl_key_file]
+        names = ", ".join(str(file) for file in files if file)
+        raise SettingsError(f"MOLFLEET_KAFKA_SSL_*: cannot use {names}: {error.strerror}") from None
     return context
 
 

@@ -41,7 +41,7 @@ from molfleet.broker.port import (
 )
 
 #: An empty-handed consumer asks whether a broker is still there so often, in seconds.
-_PROOF_OF_LIFE_S = 10.0
+PROOF_OF_LIFE_S = 10.0
 _CLOSE_S = 10.0
 
 log = logging.getLogger(__name__)
@@ -156,7 +156,7 @@ class KafkaConsumer:
 
     async def _prove_life(self) -> None:
         """aiokafka goes on quietly without a broker; ask now and then, so that `poll` can say so."""
-        if time.monotonic() - self._last_sign > _PROOF_OF_LIFE_S:
+        if time.monotonic() - self._last_sign > PROOF_OF_LIFE_S:
             await self._ping()
             self._last_sign = time.monotonic()
 

@@ -13,7 +13,7 @@ from molfleet.broker.kafka_connection import Connection, closed_quietly, transla
 from molfleet.broker.kafka_consumer import incoming, require
 from molfleet.broker.port import BrokerUnavailable, Incoming, Partition
 
-_PROOF_OF_LIFE_S = 10.0
+PROOF_OF_LIFE_S = 10.0
 _CLOSE_S = 10.0
 
 
@@ -105,7 +105,7 @@ class KafkaReader:
                 found += self._new_ones(client, source, [incoming(record) for record in records])
         if found:
             self._last_sign = time.monotonic()
-        elif time.monotonic() - self._last_sign > _PROOF_OF_LIFE_S:
+        elif time.monotonic() - self._last_sign > PROOF_OF_LIFE_S:
             await self._ping()
             self._last_sign = time.monotonic()
         return found

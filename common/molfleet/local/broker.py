@@ -42,7 +42,8 @@ class LocalBroker:
     One node for work; three for tests of replication (replication factor 3, min.insync.replicas 2).
     Starts empty unless `keep`. Dies with the process that started it unless `detached`; then
     `LocalBroker.attach(directory)` finds it again. `listeners` names further security protocols, each
-    on a port of its own (`bootstrap_of`); `overrides` are broker properties.
+    on a port of its own (`bootstrap_of`); `overrides` are broker properties; `scram_users` are names
+    and passwords for SCRAM-SHA-256.
     """
 
     def __init__(
@@ -56,12 +57,14 @@ class LocalBroker:
         cache: Path | None = None,
         listeners: Sequence[str] = (),
         overrides: Mapping[str, str] | None = None,
+        scram_users: Mapping[str, str] | None = None,
     ) -> None:
         self.directory = directory.resolve()
         self._keep = keep
         self._detached = detached
         self._cache = cache or jars.default_cache()
         self._overrides = dict(overrides or {})
+        self._scram_users = dict(scram_users or {})
         self._listeners = ("PLAINTEXT", *listeners)
         self._wanted_port = port
         self._count = nodes
@@ -212,7 +215,11 @@ class LocalBroker:
 
     def _format(self) -> None:
         """Write each node's cluster id; one that has it already keeps its data."""
-        started = [(node, self._run(node, *_FORMAT, str(node.properties))) for node in self.nodes]
+        users = [
+            f"--add-scram=SCRAM-SHA-256=[name={name},password={password}]"
+            for name, password in self._scram_users.items()
+        ]
+        started = [(node, self._run(node, *_FORMAT, str(node.properties), *users)) for node in self.nodes]
         for node, process in started:
             if process.wait(timeout=60) != 0:
                 words = last_words(node.log)

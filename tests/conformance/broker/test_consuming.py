@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from molfleet.broker.port import BrokerUnavailable, CommitRefused, Committed, Partition
@@ -44,6 +46,19 @@ async def test_a_poll_hands_over_at_most_what_is_asked_for(rig: Rig) -> None:
             assert len(records) <= 2
             offsets += [record.offset for record in records]
     assert offsets == [0, 1, 2, 3, 4]
+
+
+async def test_a_poll_that_was_cancelled_loses_nothing(rig: Rig) -> None:
+    topic = await new_topic(rig)
+    async with member(rig, topic) as one:
+        await shared_out(topic, 1, one)
+        polling = asyncio.ensure_future(one.consumer.poll(30.0))
+        await asyncio.sleep(0)
+        polling.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await polling
+        await publish(rig, *numbered(topic, 3))
+        assert [record.offset for record in await one.read(3)] == [0, 1, 2]
 
 
 async def test_the_note_beside_a_committed_position_comes_back(rig: Rig) -> None:
