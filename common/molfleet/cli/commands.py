@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from molfleet.client import FleetClient, Outcome
     from molfleet.messages.generated import BlobRef
     from molfleet.messages.record import Command
-    from molfleet.settings import Settings
 
 Timeout = Annotated[
     float | None, typer.Option("--timeout", min=0.0, help="Seconds to wait; without: as long as it takes.")
@@ -39,7 +38,7 @@ def publish(
     ] = None,
     file: Annotated[
         Path | None,
-        typer.Option(exists=True, dir_okay=False, allow_dash=True, help="Fields as JSON; - is stdin."),
+        typer.Option(help="Fields as JSON; - is stdin. What --set says goes over it."),
     ] = None,
     generation: Annotated[
         int, typer.Option(min=1, help="Above 1: do the command with this id again, on purpose.")
@@ -58,7 +57,8 @@ def publish(
     kind = _command_type(command)
     given = _from_file(file) if file else {}
     given = fields.merged(given, fields.parse(kind, set_ or ()))
-    frame.run(_publish(kind, given, source, model or [], generation, wait, timeout, json))
+    order = _command(kind, given, source, model or [])
+    frame.run(_publish(order, source, model or [], generation, wait, timeout, json))
 
 
 def cancel(
@@ -102,6 +102,8 @@ def _command_type(name: str) -> type[Command]:
 def _from_file(path: Path) -> dict[str, Any]:
     import sys
 
+    if str(path) != "-" and not path.is_file():
+        raise frame.Usage(f"--file {path}: there is no such file.")
     text = sys.stdin.read() if str(path) == "-" else path.read_text("utf-8")
     try:
         given = json_module.loads(text)
@@ -113,42 +115,8 @@ def _from_file(path: Path) -> dict[str, Any]:
     return given
 
 
-async def _publish(
-    kind: type[Command],
-    given: dict[str, Any],
-    source: str | None,
-    models: list[str],
-    generation: int,
-    wait: bool,
-    timeout: float | None,
-    json: bool,
-) -> None:
-    from molfleet.cli import follow, show
-    from molfleet.client import FleetClient
-
-    settings = frame.settings()
-    async with FleetClient(settings, listen=wait) as client:
-        command = await _complete(client, settings, kind, given, source, models)
-        if not wait:
-            await client.publish(command, generation=generation)
-            if json:
-                frame.print_json(show.named(command))
-            else:
-                print(command.id)
-            return
-        outcome = await follow.run(client, command, generation, timeout, quiet=json)
-    _print_outcome(outcome, json)
-
-
-async def _complete(
-    client: FleetClient,
-    settings: Settings,
-    kind: type[Command],
-    given: dict[str, Any],
-    source: str | None,
-    models: list[str],
-) -> Command:
-    """The command with its files uploaded; what is wrong with it is said before anything is uploaded."""
+def _command(kind: type[Command], given: dict[str, Any], source: str | None, models: list[str]) -> Command:
+    """The command, checked before anything is uploaded or sent; its files are not uploaded yet."""
     from pydantic import ValidationError
 
     from molfleet.cli import fields
@@ -163,18 +131,51 @@ async def _complete(
     if models:
         wanted["models"] = [{"id": uuid_of(text), "blob": fields.stand_in(text)} for text in models]
     try:
-        command = new(kind, **fields.merged(given, wanted))
+        return new(kind, **fields.merged(given, wanted))
     except ValidationError as error:
         raise frame.Usage(fields.explain(error, kind)) from None
-    uploaded: dict[str, Any] = {}
+
+
+async def _publish(
+    command: Command,
+    source: str | None,
+    models: list[str],
+    generation: int,
+    wait: bool,
+    timeout: float | None,
+    json: bool,
+) -> None:
+    from molfleet.cli import follow, show
+    from molfleet.client import FleetClient
+
+    async with FleetClient(frame.settings(), listen=wait) as client:
+        command = await _uploaded(client, command, source, models)
+        if not wait:
+            await client.publish(command, generation=generation)
+            if json:
+                frame.print_json(show.named(command))
+            else:
+                print(command.id)
+            return
+        outcome = await follow.run(client, command, generation, timeout, quiet=json)
+    _print_outcome(outcome, json)
+
+
+async def _uploaded(
+    client: FleetClient, command: Command, source: str | None, models: list[str]
+) -> Command:
+    """The command with its local files uploaded and named."""
+    update: dict[str, Any] = {}
     if source and Path(source).is_file():
-        uploaded["source"] = await client.upload(Path(source))
+        update["source"] = await client.upload(Path(source))
     if models:
-        uploaded["models"] = [
-            ref.model_copy(update={"blob": await _upload(client, text, ref.blob)})
-            for text, ref in zip(models, getattr(command, "models"), strict=True)  # noqa: B009
-        ]
-    return command.model_copy(update=uploaded)
+        update["models"] = tuple(
+            [
+                ref.model_copy(update={"blob": await _upload(client, text, ref.blob)})
+                for text, ref in zip(models, getattr(command, "models", ()), strict=True)
+            ]
+        )
+    return command.model_copy(update=update)
 
 
 async def _upload(client: FleetClient, text: str, blob: BlobRef) -> BlobRef:
