@@ -34,7 +34,7 @@ from molfleet.settings import KafkaSettings, SettingsError
 def test_every_fault_of_aiokafka_gets_one_of_our_names_and_says_what_was_done(
     error: Exception, expected: type[Exception]
 ) -> None:
-    with pytest.raises(expected, match="^publishing to t: "), translated("publishing to t"):
+    with pytest.raises(expected, match=r"^publishing to t: "), translated("publishing to t"):
         raise error
 
 
