@@ -100,13 +100,6 @@ class Metrics:
         """A child process begins a heavy command."""
         self._attempts.labels(command_type).inc()
 
-    def answered(self, command_type: str, code: str, seconds: float, count: int = 1) -> None:
-        """`count` light commands that never were in flight singly ended alike, `seconds` after arrival."""
-        self._outcomes.labels(command_type, code).inc(count)
-        durations = self._durations.labels(command_type)
-        for _ in range(count):
-            durations.observe(seconds)
-
     def batch_ran(self, command_type: str, size: int) -> None:
         """A micro-batch of `size` light commands came back."""
         self._batch_sizes.labels(command_type).observe(size)

@@ -3,115 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
-from molfleet.blobs.memory import MemoryBlobs
-from molfleet.broker.memory import MemoryBroker
 from molfleet.broker.port import BrokerUnavailable, Incoming, Outgoing
-from molfleet.broker.topics import Topics, load_topics
 from molfleet.client import FleetClient, Outcome
-from molfleet.client.build import new
 from molfleet.errors import Code, Rejected
-from molfleet.messages.codec import Codec
 from molfleet.messages.envelope import event_key, generation_of
 from molfleet.messages.generated import (
-    BlobRef,
-    CalculateFeatureVectors,
     CancelCommand,
-    CommandProgressed,
     FeatureVectorsCalculated,
-    FeatureVectorsCalculationFailed,
 )
-from molfleet.messages.record import Command, Event
-from molfleet.runtime.announce import Announcer, Origin
-from molfleet.runtime.assembly import event_topics
-from molfleet.runtime.dead_letters import dead_letter
+from molfleet.messages.record import Command
 from molfleet.settings import Settings
-
-PATIENCE_S = 20.0
-
-
-class World:
-    """Broker, store and the words that workers would say."""
-
-    def __init__(self) -> None:
-        self.broker = MemoryBroker()
-        self.store = MemoryBlobs()
-        self.topics: Topics = load_topics()
-        self.codec = Codec()
-        self.announcer = Announcer(self.codec, event_topics(self.topics), "test", "1")
-        for topic in self.topics.all:
-            self.broker.create_topic(topic.name, 2)
-
-    @asynccontextmanager
-    async def client(self, **options: bool) -> AsyncIterator[FleetClient]:
-        async with FleetClient(
-            Settings(), broker=self.broker, store=self.store, topics=self.topics, **options
-        ) as client:
-            yield client
-
-    async def taken(self, command: Command) -> Incoming:
-        """The command as a worker finds it."""
-        topic = self.topics.command_topic_of(command.full_name)
-        async with asyncio.timeout(PATIENCE_S):
-            while True:
-                for record in self.broker.records(topic):
-                    if self.codec.decode(record.value) == command:
-                        return record
-                await asyncio.sleep(0.005)
-
-    async def say(self, command: Command, *events: Event, generation: int = 1) -> None:
-        """Publish events about a command, headers and all."""
-        origin = Origin(command.full_name, command, (), generation)
-        await self.send(*(self.announcer.message(origin, event) for event in events))
-
-    async def bury(self, record: Incoming, reason: str, message: str = "why") -> None:
-        topic = self.topics.dead_letters_of(record.topic)
-        await self.send(dead_letter(record, topic, "g", reason, message))
-
-    async def send(self, *messages: Outgoing) -> None:
-        producer = self.broker.producer()
-        await producer.start()
-        await producer.publish(messages)
-        await producer.stop()
+from tests.unit.client.world import PATIENCE_S, World, command, done, failed, progressed
 
 
 @pytest.fixture
 def world() -> World:
     return World()
-
-
-def command(**fields: object) -> CalculateFeatureVectors:
-    return new(
-        CalculateFeatureVectors,
-        source={"bucket": "in", "key": "a.sdf"},
-        featurizers=[{"type": "MACCS"}],
-        **fields,
-    )
-
-
-def done(about: Command, records: int = 3) -> FeatureVectorsCalculated:
-    ref = BlobRef(bucket="out", key="features.parquet")
-    counts = {"records": records, "structures": records, "failed": 0, "columns": 1}
-    return FeatureVectorsCalculated.answer(about, output=ref, summary=ref, **counts)
-
-
-def failed(about: Command, code: Code = Code.BLOB_NOT_FOUND) -> FeatureVectorsCalculationFailed:
-    return FeatureVectorsCalculationFailed.answer(
-        about, code=code, message="a.sdf is not there.", retryable=False
-    )
-
-
-def progressed(about: Command, fraction: float) -> CommandProgressed:
-    return CommandProgressed.answer(
-        about, command_type=about.full_name, attempt=1, stage="work", fraction=fraction, worker="w"
-    )
 
 
 async def running(client: FleetClient, order: Command, **options: object) -> asyncio.Task[Outcome]:
@@ -307,6 +220,16 @@ async def test_progress_ends_with_the_command(world: World) -> None:
             await world.say(order, done(order))
             await task
     assert fractions == [0.5]
+
+
+async def test_the_past_is_told_to_whoever_follows_first(world: World) -> None:
+    order = command()
+    await world.say(order, done(order))
+    async with world.client(from_beginning=True) as client:
+        await asyncio.sleep(0.05)  # long enough for a listener that does not wait to have read it all
+        async with asyncio.timeout(PATIENCE_S):
+            heard = [heard async for heard in client.watch(order.id)]
+    assert [type(one.event) for one in heard] == [FeatureVectorsCalculated]
 
 
 async def test_a_cancellation_goes_to_the_control_topic(world: World) -> None:

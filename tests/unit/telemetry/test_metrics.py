@@ -87,25 +87,17 @@ def test_the_lag_of_a_partition_that_went_to_another_worker_vanishes() -> None:
     assert value(metrics, "molfleet_lag_records", topic="t", partition="1") == 3
 
 
-def test_light_commands_are_counted_in_one_go() -> None:
-    metrics = Metrics()
-    metrics.answered("SingleStructurePredict", "DONE", 0.004, count=60)
-    metrics.batch_ran("SingleStructurePredict", 60)
-    labels = {"command": "SingleStructurePredict"}
-    assert value(metrics, "molfleet_commands_total", **labels, code="DONE") == 60
-    assert value(metrics, "molfleet_command_duration_seconds_count", **labels) == 60
-    assert value(metrics, "molfleet_light_batch_size_sum", **labels) == 60
-
-
 def test_all_other_happenings_have_their_series() -> None:
     metrics = Metrics(worker="predictor", version="1.2")
     metrics.attempted("TrainModel")
+    metrics.batch_ran("SingleStructurePredict", 60)
     metrics.dead_lettered("training.commands", "UNDECODABLE")
     metrics.lane_paused("training.commands")
     metrics.readiness_changed(True)
     metrics.model_cache_used("p0", hits=9, misses=1, held_bytes=4_096)
     assert value(metrics, "molfleet_worker_info", worker="predictor", version="1.2") == 1
     assert value(metrics, "molfleet_attempts_total", command="TrainModel") == 1
+    assert value(metrics, "molfleet_light_batch_size_sum", command="SingleStructurePredict") == 60
     assert value(metrics, "molfleet_dead_letters_total", reason="UNDECODABLE") == 1
     assert value(metrics, "molfleet_lane_paused", lane="training.commands") == 1
     assert value(metrics, "molfleet_ready") == 1
