@@ -54,11 +54,16 @@ def use_env_file(path: Path | None) -> None:
     _env_file.set(path)
 
 
+def env_file() -> Path | None:
+    """What --env-file named."""
+    return _env_file.get()
+
+
 def settings() -> Settings:
     """The settings of this process. Raises SettingsError."""
     from molfleet import settings as module
 
-    loaded = module.load(env_file=_env_file.get())
+    loaded = module.load(env_file=env_file())
     _quiet()
     return loaded
 

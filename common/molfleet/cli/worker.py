@@ -38,7 +38,9 @@ def run(
     """
     from molfleet.runtime.main import main
 
-    main(name, topics=tuple(topic.strip() for topic in (topics or "").split(",") if topic.strip()))
+    prefix = frame.settings().topic_prefix
+    named = [topic.strip().removeprefix(prefix) for topic in (topics or "").split(",")]
+    main(name, topics=tuple(prefix + topic for topic in named if topic), env_file=frame.env_file())
 
 
 @app.command("health")

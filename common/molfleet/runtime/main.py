@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Collection
 from importlib.metadata import entry_points
+from pathlib import Path
 
 from pydantic import SecretStr
 
@@ -27,7 +28,7 @@ def worker_tables() -> dict[str, str]:
     return {point.name: f"{point.value}:HANDLERS" for point in entry_points(group=GROUP)}
 
 
-def main(kind: str, topics: Collection[str] = ()) -> None:
+def main(kind: str, topics: Collection[str] = (), env_file: Path | None = None) -> None:
     """Run a worker until SIGTERM or SIGINT. Exits 2 where settings or installation are at fault."""
     tables = worker_tables()
     if kind not in tables:
@@ -37,7 +38,7 @@ def main(kind: str, topics: Collection[str] = ()) -> None:
             )
         )
     try:
-        settings = load()
+        settings = load(env_file=env_file)
     except SettingsError as error:
         sys.exit(_refused(str(error)))
     logs.configure(settings.log, worker=settings.worker.name or kind, hide=_secrets(settings))
