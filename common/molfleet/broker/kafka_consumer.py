@@ -23,7 +23,6 @@ from typing import Any
 from aiokafka import (
     AIOKafkaConsumer,
     ConsumerRebalanceListener,
-    ConsumerRecord,
     OffsetAndMetadata,
     TopicPartition,
     errors,
@@ -32,6 +31,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 
 from molfleet.broker.kafka_connection import Connection, closed_quietly, translated, within
+from molfleet.broker.kafka_records import incoming, require
 from molfleet.broker.port import (
     BrokerUnavailable,
     Committed,
@@ -141,7 +141,7 @@ class KafkaConsumer:
         return records
 
     def _handed_over(
-        self, client: AIOKafkaConsumer, batches: Mapping[TopicPartition, list[ConsumerRecord]]
+        self, client: AIOKafkaConsumer, batches: Mapping[TopicPartition, list[Any]]
     ) -> list[Incoming]:
         found: list[Incoming] = []
         for source, records in batches.items():
@@ -286,27 +286,8 @@ class _Relay(ConsumerRebalanceListener):  # type: ignore[misc]
             self._consumer._fault = error
 
 
-def incoming(record: ConsumerRecord) -> Incoming:
-    return Incoming(
-        topic=record.topic,
-        partition=record.partition,
-        offset=record.offset,
-        key=record.key,
-        value=record.value,
-        headers=tuple((name, b"" if value is None else value) for name, value in record.headers),
-        timestamp_ms=record.timestamp,
-    )
-
-
 def _partitions(found: Collection[TopicPartition]) -> frozenset[Partition]:
     return frozenset(Partition(*each) for each in found)
-
-
-async def require(client: AIOKafkaConsumer, topics: Collection[str]) -> None:
-    """Raises UnknownTopicOrPartitionError where one does not exist: it would be waited for silently."""
-    known = await client.topics()
-    if missing := sorted(set(topics) - known):
-        raise errors.UnknownTopicOrPartitionError(", ".join(missing))
 
 
 async def _group_offsets(

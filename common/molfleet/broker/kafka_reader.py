@@ -10,7 +10,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition, errors
 
 from molfleet.broker.kafka_connection import Connection, closed_quietly, translated, within
-from molfleet.broker.kafka_consumer import incoming, require
+from molfleet.broker.kafka_records import incoming, require
 from molfleet.broker.port import BrokerUnavailable, Incoming, Partition
 
 PROOF_OF_LIFE_S = 10.0

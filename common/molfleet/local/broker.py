@@ -81,11 +81,7 @@ class LocalBroker:
         return ",".join(f"{HOST}:{node.ports[listener]}" for node in self.nodes)
 
     def __enter__(self) -> Self:
-        try:
-            return self.start()
-        except BaseException:
-            self.stop()
-            raise
+        return self.start()
 
     def __exit__(
         self,
@@ -103,26 +99,16 @@ class LocalBroker:
         """
         if LocalBroker.attach(self.directory) is not None:
             raise LocalBrokerError(f"a broker already runs in {self.directory}")
-        infra = jars.repository_root() / "infra" / "kafka"
-        class_path = jars.class_path(infra / "jars.lock", self._cache)
-        template = infra.joinpath("server.properties").read_text("utf-8")
-        self.nodes = tuple(
-            Node(number, self.directory / f"node-{number}", ports)
-            for number, ports in enumerate(self._choose_ports(), start=1)
-        )
-        for node in self.nodes:
-            if not self._keep:
-                shutil.rmtree(node.directory, ignore_errors=True)
-            node.directory.mkdir(parents=True, exist_ok=True)
-            node.properties.write_text(
-                template + "\n" + properties(node, self.nodes, self._listeners, self._overrides), "utf-8"
-            )
-        self._java = [str(_java()), *_JVM, "-cp", class_path]
-        self._format()
-        for node in self.nodes:
-            self._launch(node)
-        self._write_state()
-        self._await(self.nodes, timeout_s)
+        try:
+            self._prepare()
+            self._format()
+            for node in self.nodes:
+                self._launch(node)
+            self._write_state()
+            self._await(self.nodes, timeout_s)
+        except BaseException:
+            self.stop()
+            raise
         return self
 
     def stop(self, timeout_s: float = 15.0) -> None:
@@ -137,7 +123,8 @@ class LocalBroker:
                 node.signal(signal.SIGKILL)
                 node.gone(10)
         self._thread.shutdown()
-        self.directory.joinpath(_STATE).unlink(missing_ok=True)
+        if self.nodes:
+            self.directory.joinpath(_STATE).unlink(missing_ok=True)
 
     def kill(self, node: int) -> None:
         """kill -9; returns when the process is gone."""
@@ -202,6 +189,22 @@ class LocalBroker:
                 raise LocalBrokerError(
                     f"Kafka node {node.number} did not answer within {timeout_s:g} s; see {node.log}"
                 )
+
+    def _prepare(self) -> None:
+        """Fetch the jars, choose the ports, write each node's properties."""
+        infra = jars.repository_root() / "infra" / "kafka"
+        self._java = [str(_java()), *_JVM, "-cp", jars.class_path(infra / "jars.lock", self._cache)]
+        template = infra.joinpath("server.properties").read_text("utf-8")
+        self.nodes = tuple(
+            Node(number, self.directory / f"node-{number}", ports)
+            for number, ports in enumerate(self._choose_ports(), start=1)
+        )
+        for node in self.nodes:
+            if not self._keep:
+                shutil.rmtree(node.directory, ignore_errors=True)
+            node.directory.mkdir(parents=True, exist_ok=True)
+            own = properties(node, self.nodes, self._listeners, self._overrides)
+            node.properties.write_text(f"{template}\n{own}", "utf-8")
 
     def _choose_ports(self) -> Iterator[dict[str, int]]:
         names = (*self._listeners, "CONTROLLER")

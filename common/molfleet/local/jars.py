@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -34,6 +34,9 @@ class Jar:
     @property
     def file_name(self) -> str:
         return f"{self.artifact}-{self.version}.jar"
+
+
+Download = Callable[[Jar, Path], Path]
 
 
 def repository_root() -> Path:
@@ -68,11 +71,12 @@ def read_lock(path: Path) -> tuple[Jar, ...]:
     return tuple(jars)
 
 
-def class_path(lock: Path, cache: Path) -> str:
+def class_path(lock: Path, cache: Path, download: Download | None = None) -> str:
     """Java's class path of all locked jars, fetching those that the cache lacks.
 
     Safe for several processes at once on an empty cache: each file is fetched aside, verified, and
-    moved into place in one step. Raises JarsError.
+    moved into place in one step. `download(jar, directory)` puts a jar somewhere below a directory and
+    returns its path; without, jgo does. Raises JarsError.
     """
     directory = cache / "jars"
     jars = read_lock(lock)
@@ -80,7 +84,7 @@ def class_path(lock: Path, cache: Path) -> str:
     if missing:
         directory.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="fetch-", dir=directory) as aside:
-            _fetch_all(missing, Path(aside), directory)
+            _fetch_all(missing, Path(aside), directory, download or _download)
     return os.pathsep.join(str(directory / jar.file_name) for jar in jars)
 
 
@@ -89,9 +93,9 @@ def _is_cached(directory: Path, jar: Jar) -> bool:
     return path.is_file() and _digest(path) == jar.sha256
 
 
-def _fetch_all(jars: Iterable[Jar], aside: Path, directory: Path) -> None:
+def _fetch_all(jars: Iterable[Jar], aside: Path, directory: Path, download: Download) -> None:
     def fetch(jar: Jar) -> None:
-        path = _download(jar, aside)
+        path = download(jar, aside)
         found = _digest(path)
         if found != jar.sha256:
             raise JarsError(f"{jar.coordinate} is not the locked jar: its SHA-256 is {found}")

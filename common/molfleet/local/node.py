@@ -136,5 +136,7 @@ def _is_our_java(pid: int, properties: Path) -> bool:
 
 
 def last_words(log: Path, lines: int = 5) -> str:
+    """The end of a log, without the stack traces that would fill it."""
     text = log.read_text("utf-8", "replace").splitlines() if log.is_file() else []
-    return f"{' | '.join(text[-lines:])} (all of it in {log})"
+    told = [line for line in text if not line.startswith(("\tat ", "\t... "))]
+    return f"{' | '.join(told[-lines:])} (all of it in {log})"
