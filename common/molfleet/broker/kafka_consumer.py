@@ -67,6 +67,7 @@ class KafkaConsumer:
         self._fetch_due = 0.0
         self._stale: set[Partition] = set()
         self._paused: set[Partition] = set()
+        self._unheard: set[Partition] = set()
         self._last_sign = 0.0
         self._fault: Exception | None = None
 
@@ -148,7 +149,7 @@ class KafkaConsumer:
             partition = Partition(source.topic, source.partition)
             if partition in self._stale or source not in client.assignment():
                 continue
-            if partition in self._paused:
+            if partition in self._paused | self._unheard:
                 client.seek(source, records[0].offset)
                 continue
             found += [incoming(record) for record in records]
@@ -243,7 +244,12 @@ class KafkaConsumer:
         self._outdate(partitions)
         self._paused.clear()
         self._last_sign = time.monotonic()
-        await self._listener.assigned(partitions)
+        # aiokafka fetches before its listener returns; ours may have to read or seek first.
+        self._unheard |= partitions
+        try:
+            await self._listener.assigned(partitions)
+        finally:
+            self._unheard -= partitions
 
     async def _replace(self) -> None:
         """Leave the group after a fault; the next poll joins it with a new client."""
