@@ -10,7 +10,7 @@ import pytest
 from molfleet.messages.generated import CalculateFeatureVectors, FeatureVectorsCalculated
 from molfleet.runtime.steps import Step
 from tests import builders
-from tests.faults.fleet import FaultFleet
+from tests.faults.fleet import FaultFleet, gone
 from tests.harness import until
 
 pytestmark = pytest.mark.faults
@@ -104,7 +104,7 @@ async def test_a_stopped_worker_hands_back_what_it_cannot_finish_and_ends_in_ord
     first.signal(signal.SIGTERM)
     await until(lambda: first.process.poll() is not None, 30)
     assert first.process.returncode == 0
-    assert not [process for process in family if process.is_running()]
+    await gone(family)
     (tmp_path / "go").touch()
     await fleet.start_worker(only=[FEATURES])
     assert isinstance(await fleet.outcome(command), FeatureVectorsCalculated)
