@@ -101,6 +101,6 @@ clean: ## Remove what was installed and cached here; data in .local stays
 
 .venv/.ready-%: requirements/%.txt pyproject.toml .venv/.created
 	@echo "Installing the packages of $<"
-	@$(UV) pip sync --quiet --python $(PY) --require-hashes $<
+	@$(UV) pip sync --quiet --compile-bytecode --python $(PY) --require-hashes $<
 	@$(UV) pip install --quiet --python $(PY) --no-deps --no-build-isolation --editable .
 	@touch $@
