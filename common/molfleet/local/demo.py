@@ -132,13 +132,18 @@ async def _work(client: FleetClient, bars: Progress, directory: Path) -> Results
     return Results(features, trained, predicted, single, ASPIRIN)
 
 
-async def _drive(environment: dict[str, str], directory: Path, console: Console) -> tuple[Results, Path]:
+async def _drive(
+    environment: dict[str, str], directory: Path, console: Console
+) -> tuple[Results, list[Path]]:
+    """Run all four commands and fetch what they made; what was said, and the files."""
     settings = load(environment)
     with _bars(console) as bars:
         async with FleetClient(settings) as client:
             results = await _work(client, bars, directory)
-            table = await client.download(results.predicted.output, directory / "predictions.csv")
-    return results, table
+            outputs = directory / "outputs"
+            outputs.mkdir(parents=True, exist_ok=True)
+            files = [await client.download(ref, outputs / name) for name, ref in results.outputs().items()]
+    return results, files
 
 
 @contextmanager
@@ -175,8 +180,8 @@ def run(console: Console, directory: Path = HOME) -> None:
             prepare_topics(load(environment))
             life.enter_context(LocalWorkers(directory / "logs", environment))
         console.print()
-        results, table = asyncio.run(_drive(environment, directory, console))
-    report(console, results, table, directory, time.monotonic() - began)
+        results, files = asyncio.run(_drive(environment, directory, console))
+    report(console, results, files, directory, time.monotonic() - began)
 
 
 def main() -> int:

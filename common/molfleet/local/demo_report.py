@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,13 +30,26 @@ class Results:
     single: SingleStructurePredicted
     structure: str
 
+    def outputs(self) -> dict[str, BlobRef]:
+        """What the demo leaves for its user to look at, by file name."""
+        return {
+            "features.parquet": self.features.output,
+            "features-summary.json": self.features.summary,
+            "model.molmodel": self.trained.model,
+            **{f"model-{artifact.name}": artifact.blob for artifact in self.trained.artifacts},
+            "nci-predictions.csv": self.predicted.output,
+        }
 
-def report(console: Console, results: Results, table: Path, directory: Path, seconds: float) -> None:
+
+def report(
+    console: Console, results: Results, files: Sequence[Path], directory: Path, seconds: float
+) -> None:
+    (table,) = (file for file in files if file.name == "nci-predictions.csv")
     console.print()
     console.print(_metrics(results.trained))
     console.print(_predictions(table, results.trained.model_name))
     _single(console, results)
-    _files(console, results, table, directory)
+    _files(console, files, directory)
     console.print(
         f"\nDone in {seconds:.0f} s; everything is stopped. How to go on:\n"
         "  .venv/bin/molfleet --help          every command, with an example each\n"
@@ -106,19 +120,7 @@ def _single(console: Console, results: Results) -> None:
     )
 
 
-def _files(console: Console, results: Results, table: Path, directory: Path) -> None:
-    def where(ref: BlobRef) -> str:
-        return str(directory / "blobs" / ref.bucket / ref.key)
-
+def _files(console: Console, files: Sequence[Path], directory: Path) -> None:
     console.print("\nWhere the files lie:", highlight=False)
-    for name, path in (
-        ("feature vectors", where(results.features.output)),
-        ("model", where(results.trained.model)),
-        ("predictions", str(table)),
-        ("logs", str(directory / "logs")),
-    ):
-        console.print(f"  {name:16} {path}", highlight=False, soft_wrap=True, markup=False)
-    for artifact in results.trained.artifacts:
-        console.print(
-            f"  {artifact.name:16} {where(artifact.blob)}", highlight=False, soft_wrap=True, markup=False
-        )
+    for path in (*files, directory / "logs"):
+        console.print(f"  {path}", highlight=False, soft_wrap=True, markup=False)

@@ -40,6 +40,9 @@ class WorkerProcess:
             raise WorkerFailed(f"the worker {self.kind} ended: {last_words(self.log)}")
         return not self.missing()
 
+    def ended(self) -> bool:
+        return self.process.poll() is not None
+
     def missing(self) -> list[str]:
         """Why it is not ready, in its own words."""
         try:
@@ -133,7 +136,7 @@ class LocalWorkers:
                 worker.process.send_signal(signal.SIGTERM)
         deadline = time.monotonic() + timeout_s
         for worker in self.processes:
-            if not until(lambda worker=worker: worker.process.poll() is not None, deadline):
+            if not until(worker.ended, deadline):
                 worker.process.kill()
                 worker.process.wait()
         self._thread.shutdown()
