@@ -53,23 +53,32 @@ class AttemptRecord:
     checkpoints: frozenset[str] = frozenset()
     attempts: tuple[Attempt, ...] = ()
 
-    def begin(self, attempt: UUID, worker: str, at: datetime, checkpoints: frozenset[str]) -> AttemptRecord:
-        """This record with a new attempt; those still open belong to workers that are dead.
+    def buried(self, checkpoints: frozenset[str]) -> AttemptRecord:
+        """This record with every attempt that is still open counted as a worker's death.
 
         The caller holds the lease, so an attempt that has not ended never will. A death after the
         newest checkpoint counts; those before it do not, since the command got further meanwhile.
         """
-        if any(known.attempt == attempt for known in self.attempts):
-            return self
         progressed = bool(checkpoints - self.checkpoints)
         dead = sum(known.ended is None for known in self.attempts)
-        earlier = tuple(replace(known, ended=known.ended or Ending.WORKER_DIED) for known in self.attempts)
         return replace(
             self,
-            begun=self.begun + 1,
             worker_deaths=(0 if progressed else self.worker_deaths) + dead,
             checkpoints=self.checkpoints | checkpoints,
-            attempts=(*earlier, Attempt(attempt, worker, at))[-_KEPT:],
+            attempts=tuple(
+                replace(known, ended=known.ended or Ending.WORKER_DIED) for known in self.attempts
+            ),
+        )
+
+    def begin(self, attempt: UUID, worker: str, at: datetime, checkpoints: frozenset[str]) -> AttemptRecord:
+        """This record with a new attempt, those before it being buried."""
+        if any(known.attempt == attempt for known in self.attempts):
+            return self
+        past = self.buried(checkpoints)
+        return replace(
+            past,
+            begun=past.begun + 1,
+            attempts=(*past.attempts, Attempt(attempt, worker, at))[-_KEPT:],
         )
 
     def end(self, attempt: UUID, how: Ending) -> AttemptRecord:
@@ -158,6 +167,14 @@ class Attempts:
     def get(self, command_type: str, command_id: UUID, generation: int) -> AttemptRecord:
         """The record as it is; an empty one where nothing was tried."""
         return self._read(self._keys.attempts(command_type, command_id, generation))[0]
+
+    def bury(self, command_type: str, command_id: UUID, generation: int) -> AttemptRecord:
+        """Count as deaths what earlier workers left open; the caller must hold the lease."""
+        key = self._keys.attempts(command_type, command_id, generation)
+        if not self._read(key)[0].attempts:
+            return AttemptRecord()
+        names = self._checkpoints.names(command_type, command_id, generation)
+        return self._change(key, lambda record: record.buried(names))
 
     def begin(
         self, command_type: str, command_id: UUID, generation: int, attempt: UUID, worker: str

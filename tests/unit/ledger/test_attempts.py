@@ -33,6 +33,27 @@ def test_an_attempt_that_never_ended_is_a_dead_worker(store: BlobStore) -> None:
     assert attempts.begin(TYPE, command, 2, uuid4(), "w2").worker_deaths == 0
 
 
+def test_a_death_counts_as_soon_as_the_next_holder_of_the_lease_looks(store: BlobStore) -> None:
+    attempts, command, attempt = book(store), uuid4(), uuid4()
+    assert attempts.bury(TYPE, command, 1) == AttemptRecord()
+    attempts.begin(TYPE, command, 1, attempt, "w1")
+    record = attempts.bury(TYPE, command, 1)
+    assert (record.worker_deaths, record.begun) == (1, 1)
+    assert attempts.bury(TYPE, command, 1) == record
+    assert attempts.end(TYPE, command, 1, attempt, Ending.HANDED_BACK) == record
+    assert attempts.begin(TYPE, command, 1, uuid4(), "w2").worker_deaths == 1
+
+
+def test_burying_forgives_what_came_before_a_new_checkpoint(store: BlobStore, tmp_path: Path) -> None:
+    attempts, checkpoints, command = book(store), Checkpoints(store, "state"), uuid4()
+    (tmp_path / "c").write_text("state")
+    for _ in range(3):
+        attempts.begin(TYPE, command, 1, uuid4(), "w")
+    checkpoints.put(TYPE, command, 1, "half", tmp_path / "c", tmp_path / "d")
+    assert attempts.bury(TYPE, command, 1).worker_deaths == 1
+    assert attempts.bury(TYPE, command, 1).worker_deaths == 1
+
+
 def test_neither_a_hand_back_nor_an_outage_counts(store: BlobStore) -> None:
     attempts, command = book(store), uuid4()
     for how in (Ending.HANDED_BACK, Ending.NOT_COUNTED, Ending.HANDED_BACK):
