@@ -1,4 +1,4 @@
-"""What a Kafka cluster has for topics, and changes to them. Nothing here deletes or shrinks."""
+"""A cluster's topics, and changes to them; a group's positions. Nothing here deletes or shrinks."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
-from aiokafka import errors
+from aiokafka import OffsetAndMetadata, TopicPartition, errors
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from molfleet.broker.kafka_connection import Connection, closed_quietly, translated, within
+from molfleet.broker.port import Committed, Partition
 from molfleet.settings import KafkaSettings
 
 _SET_ON_THE_TOPIC = 1  # Kafka's ConfigSource DYNAMIC_TOPIC_CONFIG
@@ -42,7 +43,7 @@ class KafkaAdmin:
     async def __aenter__(self) -> Self:
         self._client = AIOKafkaAdminClient(**self._connection.options())
         try:
-            await self._connection.started(self._client.start(), "asking for topics")
+            await self._connection.started(self._client.start(), "connecting to the cluster")
         except BaseException:
             await closed_quietly(self._client._client.close(), _CLOSE_S)
             raise
@@ -96,6 +97,26 @@ class KafkaAdmin:
             for code, message, *_ in response.resources:
                 if code:
                     _refuse(f"configuring {name}", errors.for_code(code), message)
+
+    async def committed(self, group: str, partitions: Collection[Partition]) -> dict[Partition, Committed]:
+        """The group's positions with their notes; what was never committed is left out."""
+        wanted = [TopicPartition(*partition) for partition in partitions]
+
+        async def ask() -> Mapping[TopicPartition, OffsetAndMetadata]:
+            while True:
+                try:
+                    return dict(await self._client.list_consumer_group_offsets(group, partitions=wanted))
+                except errors.KafkaError as error:
+                    if not error.retriable:
+                        raise
+                await asyncio.sleep(0.2)
+
+        found = await self._asked(f"reading the committed offsets of {group}", ask())
+        return {
+            Partition(*partition): Committed(position.offset, position.metadata)
+            for partition, position in found.items()
+            if position.offset >= 0
+        }
 
     async def wait_for(self, partitions: Mapping[str, int], timeout_s: float = 30.0) -> None:
         """Until each topic has that many partitions with a leader, as the brokers tell their clients."""

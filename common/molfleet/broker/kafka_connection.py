@@ -36,7 +36,7 @@ class Connection:
 
     def __init__(self, settings: KafkaSettings, client_id: str) -> None:
         self.settings = settings
-        self._client_id = client_id
+        self.client_id = client_id
         self._ssl = _ssl_context(settings)
 
     @property
@@ -47,7 +47,7 @@ class Connection:
         """Keyword arguments that all aiokafka clients take."""
         return {
             "bootstrap_servers": self.settings.bootstrap,
-            "client_id": self._client_id,
+            "client_id": self.client_id,
             "request_timeout_ms": self.settings.request_timeout_ms,
             "metadata_max_age_ms": 60_000,
             **self._security(),

@@ -27,9 +27,9 @@ from aiokafka import (
     TopicPartition,
     errors,
 )
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 
+from molfleet.broker.kafka_admin import KafkaAdmin
 from molfleet.broker.kafka_connection import Connection, closed_quietly, translated, within
 from molfleet.broker.kafka_records import incoming, require
 from molfleet.broker.port import (
@@ -172,24 +172,10 @@ class KafkaConsumer:
             await within(self._connection.timeout_s, self._required().commit(offsets))
 
     async def committed(self, partitions: Collection[Partition]) -> dict[Partition, Committed]:
-        wanted = [TopicPartition(*partition) for partition in partitions]
-        if not wanted:
+        if not partitions:
             return {}
-        admin = AIOKafkaAdminClient(**self._connection.options())
-        try:
-            await self._connection.started(admin.start(), self._doing)
-            with translated(f"reading the committed offsets of {self._doing}"):
-                found = await within(
-                    self._connection.timeout_s,
-                    _group_offsets(admin, self._group, wanted),
-                )
-        finally:
-            await closed_quietly(admin.close(), _CLOSE_S)
-        return {
-            Partition(*partition): Committed(position.offset, position.metadata)
-            for partition, position in found.items()
-            if position.offset >= 0
-        }
+        async with KafkaAdmin(self._connection.settings, self._connection.client_id) as admin:
+            return await admin.committed(self._group, partitions)
 
     async def lag(self) -> dict[Partition, int]:
         client = self._client
@@ -294,15 +280,3 @@ class _Relay(ConsumerRebalanceListener):  # type: ignore[misc]
 
 def _partitions(found: Collection[TopicPartition]) -> frozenset[Partition]:
     return frozenset(Partition(*each) for each in found)
-
-
-async def _group_offsets(
-    admin: AIOKafkaAdminClient, group: str, partitions: list[TopicPartition]
-) -> Mapping[TopicPartition, OffsetAndMetadata]:
-    while True:
-        try:
-            return dict(await admin.list_consumer_group_offsets(group, partitions=partitions))
-        except errors.KafkaError as error:
-            if not error.retriable:
-                raise
-            await asyncio.sleep(0.2)

@@ -23,6 +23,7 @@ class MemoryConsumer:
         self._started = False
         self._expelled = False
         self._fault: Exception | None = None
+        self._telling = False
 
     async def start(self) -> None:
         self._cluster.check()
@@ -57,10 +58,13 @@ class MemoryConsumer:
 
     async def _tell(self, callback: Awaitable[None]) -> None:
         """A broken listener fails its own member, in its next poll, and not the whole group."""
+        self._telling = True
         try:
             await callback
         except Exception as error:
             self._fault = error
+        finally:
+            self._telling = False
             self._cluster.notify()
 
     async def poll(self, timeout_s: float, max_records: int | None = None) -> list[Incoming]:
@@ -73,7 +77,7 @@ class MemoryConsumer:
         if self._fault is not None:
             raise self._fault
         found: list[Incoming] = []
-        for partition in list(self._positions):
+        for partition in () if self._telling else tuple(self._positions):
             room = (max_records or _MAX_RECORDS) - len(found)
             if partition in self._paused or room <= 0:
                 continue
@@ -85,7 +89,7 @@ class MemoryConsumer:
         return found
 
     def _has_records(self) -> bool:
-        return any(
+        return not self._telling and any(
             position < len(self._cluster.log(partition))
             for partition, position in self._positions.items()
             if partition not in self._paused

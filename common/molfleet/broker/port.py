@@ -82,8 +82,8 @@ class BrokerDenied(Exception):
 class RebalanceListener(Protocol):
     """Told of ownership changes, on the loop, between two polls or within one.
 
-    After `assigned` every partition is unpaused and stands at its committed offset: a listener that
-    still runs records of it pauses and seeks itself.
+    When `assigned` is called every partition is unpaused and stands at its committed offset: a listener
+    that still runs records of it pauses and seeks itself. No record is handed over before it returns.
     """
 
     async def revoked(self, partitions: frozenset[Partition]) -> None: ...

@@ -237,6 +237,24 @@ async def test_what_is_paused_and_sought_within_the_callback_holds(rig: Rig) -> 
     assert by_partition(records) == {one_: list(range(2, count))}
 
 
+async def test_no_record_is_handed_over_before_its_listener_has_returned(rig: Rig) -> None:
+    topic = await new_topic(rig)
+    await publish(rig, *numbered(topic, 3))
+    entered, leave = asyncio.Event(), asyncio.Event()
+    async with member(rig, topic) as one:
+
+        async def take_time(partitions: frozenset[Partition]) -> None:
+            entered.set()
+            await leave.wait()
+
+        one.during["assigned"] = take_time
+        while not entered.is_set():
+            assert await one.consumer.poll(0.05) == []
+        await one.read_nothing(polls=10)
+        leave.set()
+        assert [record.offset for record in await one.read(3)] == [0, 1, 2]
+
+
 async def test_what_a_listener_raises_comes_out_of_a_poll(rig: Rig) -> None:
     topic = await new_topic(rig)
     async with member(rig, topic) as one:
