@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import csv
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from molfleet.chemistry.featurizers import FEATURIZERS, Featurizer
 from molfleet.chemistry.formats.find import FILE_TYPES
 from molfleet.chemistry.pool import Lost, run_chunks
 from molfleet.chemistry.records import Records, Reject, open_records
+from molfleet.chemistry.rejects import RejectsFile
 from molfleet.chemistry.standardize import STANDARDIZE, StandardizeRow
 from molfleet.errors import Code, Rejected
 from molfleet.messages.generated import (
@@ -69,10 +69,10 @@ def calculate(command: CalculateFeatureVectors, context: Context) -> FeatureVect
     outputs.mkdir(exist_ok=True)
     table = plan.format.open(outputs / f"features{plan.format.suffix}", layout)
     totals = Totals(layout)
-    with _Rejects(outputs / "rejects.csv") as rejects:
+    with RejectsFile(outputs / "rejects.csv") as rejects:
         for result in _results(records, plan, carried, context):
             table.append(Rows(result.records, result.texts, result.vectors))
-            rejects.write(result.rejects)
+            rejects.append(result.rejects)
             totals.add(result)
         table.close()
     _refuse_if_none(source.name, totals, rejects.first)
@@ -176,28 +176,6 @@ def _results(records: Records, plan: Plan, carried: list[str], context: Context)
         )
 
 
-@dataclass
-class _Rejects:
-    """The rejects file being written, and the first of its rows."""
-
-    path: Path
-    first: Reject | None = field(default=None, init=False)
-
-    def __enter__(self) -> _Rejects:
-        self._file = self.path.open("w", encoding="utf-8", newline="")
-        self._writer = csv.writer(self._file, lineterminator="\n")
-        self._writer.writerow(("record", "line", "title", "code", "message"))
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self._file.close()
-
-    def write(self, rejects: list[Reject]) -> None:
-        for reject in rejects:
-            self.first = self.first or reject
-            self._writer.writerow((reject.record, reject.line, reject.title, reject.code, reject.message))
-
-
 def _refuse_if_none(name: str, totals: Totals, first: Reject | None) -> None:
     if totals.structures:
         return
@@ -213,5 +191,8 @@ def _refuse_if_none(name: str, totals: Totals, first: Reject | None) -> None:
         },
     )
 
+
+#: pyarrow imports it with the first array.
+PRELOAD = ("pandas",)
 
 HANDLERS = {CalculateFeatureVectors: Handler(calculate, failure=FeatureVectorsCalculationFailed)}

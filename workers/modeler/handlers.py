@@ -27,6 +27,9 @@ def training_failed(command: TrainModel, failure: FailureEvent, emitted: Sequenc
     )
 
 
+#: Imported late by the export of models and by the domain.
+PRELOAD = ("onnxmltools.convert", "skl2onnx", "sklearn.covariance", "sklearn.decomposition")
+
 HANDLERS = {
     TrainModel: Handler(
         train, failure=TrainingFailed, failed=training_failed, early=(ModelTrainingStarted,)

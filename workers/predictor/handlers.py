@@ -16,6 +16,9 @@ def _models(command: SingleStructurePredict) -> frozenset[tuple[str, str]]:
     return frozenset((ref.blob.bucket, ref.blob.key) for ref in command.models)
 
 
+#: pyarrow imports it with the first array.
+PRELOAD = ("pandas",)
+
 HANDLERS = {
     PredictProperties: Handler(batch.predict, failure=PredictionFailed),
     SingleStructurePredict: LightHandler(

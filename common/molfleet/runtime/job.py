@@ -50,6 +50,16 @@ def load_table(path: str) -> HandlerTable:
     return table
 
 
+def preloads(path: str) -> tuple[str, ...]:
+    """Modules that the fork server imports for the children of a table: its own, and those of PRELOAD.
+
+    PRELOAD, beside the table, names what handlers import late: there it costs time once, not in every
+    child, and no memory in the worker itself.
+    """
+    module = path.partition(":")[0]
+    return (module, *getattr(importlib.import_module(module), "PRELOAD", ()))
+
+
 def row_of(table: HandlerTable, command_type: str) -> Handler | LightHandler:
     """The row for a command's full name. Raises KeyError."""
     for command, row in table.items():

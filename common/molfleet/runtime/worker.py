@@ -31,7 +31,7 @@ from molfleet.runtime.assembly import WorkerLane, assemble_lanes, check_table, e
 from molfleet.runtime.control import Cancellations, ControlReader
 from molfleet.runtime.forkserver import ForkServer
 from molfleet.runtime.intake import Intake
-from molfleet.runtime.job import load_table
+from molfleet.runtime.job import load_table, preloads
 from molfleet.runtime.patience import Patience
 from molfleet.runtime.services import Ledger, Services
 from molfleet.runtime.slots import Slots
@@ -126,8 +126,8 @@ class Worker:
         table = load_table(self._table_path)
         check_table(self._topics, table)
         s3 = ["molfleet.blobs.s3"] if settings.blobs.url.startswith("s3:") else []
-        module = self._table_path.partition(":")[0]
-        forks = ForkServer([module, "molfleet.runtime.child", "molfleet.runtime.resident", *s3])
+        own = preloads(self._table_path)
+        forks = ForkServer([*own, "molfleet.runtime.child", "molfleet.runtime.resident", *s3])
         forks.boot()
         server = await health.serve(settings.worker, self.not_ready, self.metrics.render)
         if server is not None:
