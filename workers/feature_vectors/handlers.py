@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from molfleet.chemistry.featurizers import FEATURIZERS, Featurizer
 from molfleet.chemistry.formats.find import FILE_TYPES

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from molfleet.bundles.manifest import Metric
-from molfleet.chemistry.records import Reject
 from workers.modeler.figures import PICTURES, Outcome, save
 
 THUMBNAIL_WIDTHS = (300, 600, 1200)
@@ -38,17 +37,6 @@ def write_predictions(path: Path, header: Sequence[str], rows: Iterable[Sequence
     """What was measured and what was predicted by a model that had not seen it, molecule by molecule."""
     _write(path, header, rows)
     return ArtifactFile("predictions_table", path, "text/csv")
-
-
-def write_rejects(path: Path, rejects: Iterable[Reject]) -> Path:
-    """The contract's rejects file, in the order of the records."""
-    ordered = sorted(rejects, key=lambda reject: reject.record)
-    _write(
-        path,
-        ("record", "line", "title", "code", "message"),
-        ((r.record, r.line, r.title, r.code.value, r.message) for r in ordered),
-    )
-    return path
 
 
 def draw_pictures(directory: Path, outcome: Outcome) -> list[ArtifactFile]:

@@ -10,6 +10,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from molfleet.bundles.features import Featurization, Toolbox
 from molfleet.bundles.manifest import TrainingSet
 from molfleet.chemistry.records import Reject, open_records
+from molfleet.chemistry.rejects import RejectsFile
 from molfleet.messages.generated import (
     Artifact,
     BlobRef,
@@ -26,7 +27,6 @@ from workers.modeler.artifacts import (
     draw_thumbnails,
     write_metrics,
     write_predictions,
-    write_rejects,
 )
 from workers.modeler.curation import Curated, curate
 from workers.modeler.dataset import Dataset, read_dataset, sha256_of
@@ -143,5 +143,6 @@ def _thumbnails(command: TrainModel, plan: Plan, learned: Learned, context: Cont
 def _rejects(rejects: list[Reject], command: TrainModel, context: Context) -> BlobRef | None:
     if not rejects:
         return None
-    path = write_rejects(context.scratch / "rejects.csv", rejects)
-    return context.store(path, content_type="text/csv", bucket=command.output_bucket)
+    with RejectsFile(context.scratch / "rejects.csv") as file:
+        file.append(sorted(rejects, key=lambda reject: reject.record))
+    return context.store(file.path, content_type="text/csv", bucket=command.output_bucket)

@@ -11,6 +11,7 @@ from molfleet.chemistry.formats.find import FILE_TYPES
 from molfleet.chemistry.pool import Lost, run_chunks
 from molfleet.chemistry.rdkit_log import silence
 from molfleet.chemistry.records import Reject, open_records
+from molfleet.chemistry.rejects import RejectsFile
 from molfleet.errors import Code, Rejected
 from molfleet.messages.generated import ModelRef, PredictProperties, PropertiesPredicted
 from molfleet.runtime.handler import Context
@@ -19,7 +20,7 @@ from workers.predictor.checks import check_common
 from workers.predictor.columns import file_columns
 from workers.predictor.consensus import CONSENSUS
 from workers.predictor.rows import RECORDS_PER_CHUNK, ChunkRows, RowWork
-from workers.predictor.writers import FORMATS, RejectsWriter
+from workers.predictor.writers import FORMATS
 
 
 def predict(command: PredictProperties, context: Context) -> PropertiesPredicted:
@@ -54,14 +55,13 @@ def predict(command: PredictProperties, context: Context) -> PropertiesPredicted
     )
     file_name = f"{source.name.split('.')[0] or 'predictions'}_predictions.{file_format.code}"
     writer = file_format.open(context.scratch / file_name, columns.all)
-    rejects = RejectsWriter(context.scratch / "rejects.csv")
     count = 0
-    for chunk in _chunks(work, context):
-        writer.append(chunk)
-        rejects.append(chunk.rejects)
-        count += len(chunk.rows)
-    writer.close()
-    rejects.close()
+    with RejectsFile(context.scratch / "rejects.csv") as rejects:
+        for chunk in _chunks(work, context):
+            writer.append(chunk)
+            rejects.append(chunk.rejects)
+            count += len(chunk.rows)
+        writer.close()
     if count == 0:
         raise Rejected(Code.NO_VALID_RECORDS, f"{source.name} holds no records.")
     context.progress("store", 0.97, "Storing the predictions")

@@ -12,7 +12,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from molfleet.catalogue import Catalogue
-from molfleet.chemistry.records import Reject
 from workers.predictor.columns import Cell, Column, Kind
 from workers.predictor.rows import ChunkRows
 from workers.predictor.sd_fields import cell_text
@@ -110,21 +109,3 @@ FORMATS = Catalogue(
         FormatRow("sdf", "chemical/x-mdl-sdfile", SdfWriter),
     ),
 )
-
-
-class RejectsWriter:
-    """The rejects file, one row for each record that got no prediction; `count` of them so far."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.count = 0
-        self._file = path.open("w", encoding="utf-8", newline="")
-        self._csv = csv.writer(self._file, lineterminator="\n")
-        self._csv.writerow(("record", "line", "title", "code", "message"))
-
-    def append(self, rejects: Sequence[Reject]) -> None:
-        self.count += len(rejects)
-        self._csv.writerows((one.record, one.line, one.title, one.code, one.message) for one in rejects)
-
-    def close(self) -> None:
-        self._file.close()

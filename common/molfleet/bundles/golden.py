@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 from rdkit import Chem, rdBase
 
 from molfleet.bundles.archive import OpenBundle, refuse
@@ -21,11 +20,6 @@ if TYPE_CHECKING:
 
 #: Relative tolerance of outputs and features, as the contract has it for repeated predictions.
 TOLERANCE = 1e-4
-
-
-def choose(count: int, available: int) -> NDArray[np.int64]:
-    """Rows of the training set to keep as golden molecules, spread evenly over it."""
-    return np.unique(np.linspace(0, available - 1, min(count, available)).round().astype(np.int64))
 
 
 def verify(model: Model, bundle: OpenBundle, tools: Toolbox) -> None:

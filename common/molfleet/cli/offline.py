@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json as json_module
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -46,6 +45,7 @@ def features(
     Writes features.parquet (or .csv, .npz), rejects.csv and summary.json into the directory.
     Example: molfleet features mols.sdf --featurizer ECFP:2048:2 --output out
     """
+    from molfleet.chemistry.rejects import RejectsFile
     from molfleet.cli import fields
     from molfleet.local.offline import Files
     from molfleet.messages.generated import CalculateFeatureVectors
@@ -62,8 +62,8 @@ def features(
     rejects = _place(files, event, "rejects", output / "rejects.csv")
     if rejects is None:
         rejects = output / "rejects.csv"
-        with rejects.open("w", newline="", encoding="utf-8") as stream:
-            csv.writer(stream).writerow(("record", "line", "title", "code", "message"))
+        with RejectsFile(rejects):
+            pass  # the header alone
     summary = _place(files, event, "summary", output / "summary.json") or output / "summary.json"
     said = json_module.loads(summary.read_text("utf-8")) if summary.exists() else {}
     if not counts.items() <= said.items():

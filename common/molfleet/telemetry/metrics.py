@@ -65,13 +65,9 @@ class Metrics:
             buckets=_BATCHES,
             registry=self.registry,
         )
-        self._model_loads = self._counter(
-            "model_cache_requests", "Models asked of the resident caches, by result.", "result"
-        )
         self._lag = self._gauge("lag_records", "Records behind the end.", "topic", "partition")
         self._paused = self._gauge("lane_paused", "1 while a lane waits for what is away.", "lane")
         self._ready = self._gauge("ready", "1 while the worker is ready.")
-        self._cache_bytes = self._gauge("model_cache_bytes", "Loaded models, by process.", "process")
         self._lag_seen: set[tuple[str, str]] = set()
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
@@ -128,12 +124,6 @@ class Metrics:
 
     def readiness_changed(self, ready: bool) -> None:
         self._ready.set(int(ready))
-
-    def model_cache_used(self, process: str, *, hits: int, misses: int, held_bytes: int) -> None:
-        """What one resident process reports since its last report, and the bytes it holds now."""
-        self._model_loads.labels("hit").inc(hits)
-        self._model_loads.labels("miss").inc(misses)
-        self._cache_bytes.labels(process).set(held_bytes)
 
     def render(self) -> tuple[bytes, str]:
         """The registry as Prometheus reads it, and its content type."""

@@ -94,15 +94,12 @@ def test_all_other_happenings_have_their_series() -> None:
     metrics.dead_lettered("training.commands", "UNDECODABLE")
     metrics.lane_paused("training.commands")
     metrics.readiness_changed(True)
-    metrics.model_cache_used("p0", hits=9, misses=1, held_bytes=4_096)
     assert value(metrics, "molfleet_worker_info", worker="predictor", version="1.2") == 1
     assert value(metrics, "molfleet_attempts_total", command="TrainModel") == 1
     assert value(metrics, "molfleet_light_batch_size_sum", command="SingleStructurePredict") == 60
     assert value(metrics, "molfleet_dead_letters_total", reason="UNDECODABLE") == 1
     assert value(metrics, "molfleet_lane_paused", lane="training.commands") == 1
     assert value(metrics, "molfleet_ready") == 1
-    assert value(metrics, "molfleet_model_cache_requests_total", result="hit") == 9
-    assert value(metrics, "molfleet_model_cache_bytes", process="p0") == 4_096
     metrics.lane_resumed("training.commands")
     assert value(metrics, "molfleet_lane_paused", lane="training.commands") == 0
 
