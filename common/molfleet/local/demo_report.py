@@ -81,9 +81,9 @@ def _metrics(trained: ModelTrained) -> Table:
 
 def _predictions(path: Path, model: str) -> Table:
     table = Table(title=f"The first {_SHOWN} of the predictions", title_justify="left")
-    table.add_column("record", justify="right")
-    table.add_column("SMILES", no_wrap=True, max_width=32, overflow="ellipsis")
-    for column in ("predicted", "90 % from", "to", "in domain", "similarity"):
+    table.add_column("", justify="right")
+    table.add_column("SMILES", no_wrap=True, max_width=20, overflow="ellipsis")
+    for column in ("value", "90 % low", "high", "inside", "similar"):
         table.add_column(column, justify="right", no_wrap=True)
     with path.open(encoding="utf-8", newline="") as file:
         for row in itertools.islice(csv.DictReader(file), _SHOWN):
