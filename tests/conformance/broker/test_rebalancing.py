@@ -1,4 +1,4 @@
-"""What members of a group hear and keep when others come and go, over memory always and over Kafka in the real run."""
+"""What members of a group hear and keep when others come and go, over memory and over Kafka."""
 
 from __future__ import annotations
 
