@@ -143,7 +143,9 @@ class Worker:
         )
         codec = open_codec(settings)
         directory = SchemaDirectory(codec, self._broker, self._topics.schemas)
-        producer = self._broker.producer()
+        # A dead letter is its record and the headers that say why, so it may be larger than any other.
+        largest = max(topic.max_message_bytes for topic in self._topics.all)
+        producer = self._broker.producer(max_bytes=largest)
         life.push_async_callback(producer.stop)
         await self._or_stopped(self._patience(lambda: asyncio.to_thread(self._prepare_store)))
         await self._or_stopped(self._patience(producer.start))
