@@ -3,28 +3,16 @@ from __future__ import annotations
 import io
 import json
 import logging
-from collections.abc import Iterator
 from typing import Any, Literal
 from uuid import UUID
 
 import pytest
-import structlog
 from pydantic import SecretStr
 
 from molfleet.settings import LogSettings
 from molfleet.telemetry import logs
 
 ID = UUID("0b8f7a3e-58a5-4a0c-9a3c-b7f5bd1f2d11")
-
-
-@pytest.fixture(autouse=True)
-def _as_before() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers, root.level = handlers, level
-    logging.captureWarnings(False)
-    structlog.reset_defaults()
 
 
 def lines(out: io.StringIO) -> list[dict[str, Any]]:
