@@ -16,7 +16,7 @@ def incoming(record: ConsumerRecord) -> Incoming:
         offset=record.offset,
         key=record.key,
         value=record.value,
-        headers=tuple((name, b"" if value is None else value) for name, value in record.headers),
+        headers=tuple(record.headers),
         timestamp_ms=record.timestamp,
     )
 

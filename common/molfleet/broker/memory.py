@@ -106,7 +106,7 @@ class MemoryProducer:
 
 def _size(message: Outgoing) -> int:
     """About what the record takes on a real broker, which counts its batch's 61-byte header as well."""
-    headers = sum(len(name.encode()) + len(value) + 2 for name, value in message.headers)
+    headers = sum(len(name.encode()) + len(value or b"") + 2 for name, value in message.headers)
     return 71 + len(message.key or b"") + len(message.value or b"") + headers
 
 

@@ -11,7 +11,8 @@ from typing import NamedTuple, Protocol
 
 from molfleet.errors import Unavailable
 
-Headers = tuple[tuple[str, bytes], ...]
+#: Names may repeat; a value may be null.
+Headers = tuple[tuple[str, bytes | None], ...]
 
 
 class Partition(NamedTuple):

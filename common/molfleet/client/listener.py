@@ -221,7 +221,7 @@ def _subject(record: Incoming) -> UUID | None:
     for name, value in record.headers:
         if name == "ce_subject":
             try:
-                return UUID(value.decode("ascii"))
+                return UUID((value or b"").decode("ascii"))
             except ValueError:
                 return None
     return None
@@ -230,7 +230,7 @@ def _subject(record: Incoming) -> UUID | None:
 def _terminal(record: Incoming) -> bool:
     for name, value in record.headers:
         if name == "ce_type":
-            return value.decode("utf-8", "replace").rpartition(".")[2] in _terminal_names()
+            return (value or b"").decode("utf-8", "replace").rpartition(".")[2] in _terminal_names()
     return False
 
 

@@ -49,12 +49,12 @@ def octets(data: str) -> bytes:
     return base64.b64decode(data, validate=True)
 
 
-def headers_out(headers: Headers) -> list[list[str]]:
-    return [[name, text(value)] for name, value in headers]
+def headers_out(headers: Headers) -> list[list[str | None]]:
+    return [[name, None if value is None else text(value)] for name, value in headers]
 
 
-def headers_in(headers: list[list[str]]) -> Headers:
-    return tuple((name, octets(value)) for name, value in headers)
+def headers_in(headers: list[tuple[str, str | None]]) -> Headers:
+    return tuple((name, None if value is None else octets(value)) for name, value in headers)
 
 
 def time_out(moment: datetime) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from molfleet.broker.port import Incoming, Partition
+from molfleet.broker.port import Headers, Incoming, Partition
 from molfleet.ledger.receipts import Receipt
 from molfleet.messages.record import Command, Event, FailureEvent
 
@@ -69,7 +69,7 @@ class SeenEvent:
         return self.message.code if isinstance(self.message, FailureEvent) else None
 
     @property
-    def bytes(self) -> tuple[bytes | None, bytes | None, tuple[tuple[str, bytes], ...]]:
+    def bytes(self) -> tuple[bytes | None, bytes | None, Headers]:
         return self.record.key, self.record.value, self.record.headers
 
 

@@ -55,7 +55,8 @@ class Session:
     @asynccontextmanager
     async def publishing(self) -> AsyncIterator[Callable[[Outgoing], Awaitable[Placed]]]:
         """A function that publishes one record and returns where it lies."""
-        producer = self.broker.producer()
+        largest = max(topic.max_message_bytes for topic in self.topics.all)
+        producer = self.broker.producer(max_bytes=largest)
         await producer.start()
         try:
 

@@ -37,8 +37,10 @@ def unpack(body: bytes) -> list[bytes]:
 
 
 def pack_headers(headers: Headers) -> bytes:
-    """A record's headers as one frame."""
-    return pack([part for name, value in headers for part in (name.encode(), value)])[4:]
+    """A record's headers as one frame; those without a value, which no event takes over, are left out."""
+    return pack([part for name, value in headers if value is not None for part in (name.encode(), value)])[
+        4:
+    ]
 
 
 def headers_from(frame: bytes) -> Headers:

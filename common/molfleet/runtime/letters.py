@@ -32,7 +32,11 @@ class DeadLetter:
 
 def read(record: Incoming) -> DeadLetter:
     """What a record of a dead-letter topic says, whoever wrote it (Spring's headers)."""
-    said = {name.removeprefix(PREFIX): value for name, value in record.headers if name.startswith(PREFIX)}
+    said = {
+        name.removeprefix(PREFIX): value
+        for name, value in record.headers
+        if name.startswith(PREFIX) and value is not None
+    }
     topic = _text(said, "original-topic")
     number = _number(said, "original-partition")
     moment = _number(said, "original-timestamp")

@@ -47,7 +47,7 @@ async def test_records_of_a_partition_arrive_in_the_order_of_publication(rig: Ri
         (None, b"v", ()),
         (b"k", None, ()),
         (None, None, (("why", b"a tombstone without a key"),)),
-        (b"", b"", (("empty", b""),)),
+        (b"", b"", (("empty", b""), ("null", None))),
         (bytes(range(256)), b"\xc3\x01" + bytes(300), (("h", b"\x00\xff"), ("h", b"twice"), ("ü", b"n"))),
     ],
 )
