@@ -70,7 +70,7 @@ class Program:
 
     def event(self, value: bytes) -> tuple[str, dict[str, Any]]:
         assert value[:2] == MARK
-        written = fastavro.parse_schema(self.schema(self.index[value[2:10].hex()]))
+        written: Any = fastavro.parse_schema(self.schema(self.index[value[2:10].hex()]))
         record = fastavro.schemaless_reader(io.BytesIO(value[10:]), written, None)
         assert isinstance(record, dict)
         return written["name"], record

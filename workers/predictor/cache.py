@@ -51,7 +51,7 @@ class ModelCache:
     def get(self, ref: BlobRef, context: LightContext) -> Model:
         """The model of a blob. Raises Rejected: as `fetch` does, and INVALID_MODEL."""
         version = context.version(ref)
-        if ref.etag is not None and ref.etag != version:
+        if ref.etag is not None and ref.etag.strip('"') != version:
             raise _changed(ref, "etag")
         key = (ref.bucket, ref.key, version)
         entry = self._entries.get(key)

@@ -298,6 +298,13 @@ def test_a_cached_model_that_is_not_the_one_named_is_refused(
     assert codes == [None, "BLOB_CHANGED", "BLOB_CHANGED", "BLOB_CHANGED"]
 
 
+def test_the_version_of_a_model_may_stand_in_quotation_marks_as_stores_write_it(
+    context: FilesLightContext,
+) -> None:
+    quoted = ModelRef(id=uuid4(), blob=blob("forest", "models", etag='"v1"'))
+    assert answered(context, ask(BUTANOL, models=[quoted])).models[0].error is None
+
+
 def test_an_explanation_names_the_nearest_training_molecules(context: FilesLightContext) -> None:
     explanation = answered(context, ask(BUTANOL, "broken", "forest", explain=True)).explanation
     assert explanation is not None
