@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any, Protocol
@@ -120,17 +121,26 @@ class Codec:
         """Hex fingerprint of the schema with which this version writes the record."""
         return self._writings[record if isinstance(record, type) else type(record)].mark
 
+    def prepare(self, record_types: Iterable[type[Record]]) -> None:
+        """Ask the registry what `encode` of these needs: then it never blocks. Raises Unavailable."""
+        if self._registry is not None:
+            for record_type in record_types:
+                self._schema_id(self._registry, record_type)
+
     def encode(self, record: Record) -> bytes:
         """The record's value for Kafka. Raises Unavailable where the registry is needed and away."""
         if self._registry is None:
             return self.encode_single_object(record)
-        record_type = type(record)
+        schema_id = self._schema_id(self._registry, type(record))
+        return self._encoded(record, CONFLUENT + schema_id.to_bytes(4, "big"))
+
+    def _schema_id(self, registry: Registry, record_type: type[Record]) -> int:
         schema_id = self._ids.get(record_type)
         if schema_id is None:
             schema_json = self._writings[record_type].schema_json
-            schema_id = self._registry.schema_id(record_type.full_name, schema_json)
+            schema_id = registry.schema_id(record_type.full_name, schema_json)
             self._ids[record_type] = schema_id
-        return self._encoded(record, CONFLUENT + schema_id.to_bytes(4, "big"))
+        return schema_id
 
     def encode_single_object(self, record: Record) -> bytes:
         """The record in single-object encoding, registry or not: what any other Codec can read."""

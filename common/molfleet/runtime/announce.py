@@ -81,9 +81,3 @@ class Announcer:
         if not isinstance(record, Event):
             raise TypeError(f"{record.full_name} is not an event")
         return record
-
-    @staticmethod
-    def size(message: Outgoing) -> int:
-        """Bytes that the broker counts, about."""
-        headers = sum(len(name) + len(value) + 8 for name, value in message.headers)
-        return len(message.value or b"") + len(message.key or b"") + headers + 128

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from molfleet.broker.port import Broker, Incoming
 from molfleet.broker.topics import Topics
 from molfleet.messages.generated import ALL_RECORDS
-from molfleet.messages.record import Command, Event
+from molfleet.messages.record import Command, Event, Record
 from molfleet.runtime.handler import HandlerTable, LightHandler
 from molfleet.runtime.heavy import HeavyLane
 from molfleet.runtime.job import Residence, reveal, row_of
@@ -46,6 +46,11 @@ class WorkerLane:
             raise RuntimeError(f"the lane of {self.topic} is not started")
         return self._running
 
+    def stop_taking(self) -> None:
+        self.lane.stop_taking()
+        if isinstance(self.way, HeavyLane):
+            self.way.stop_taking()
+
     async def hand_back(self) -> None:
         """End what still runs, commit what is finished, leave the group."""
         await self.way.hand_back()
@@ -79,6 +84,13 @@ def event_topics(topics: Topics) -> dict[str, str]:
     """The topic of every event, by full name."""
     events = (name for name, record in ALL_RECORDS.items() if issubclass(record, Event))
     return {name: topics.events_topic_of(name) for name in events}
+
+
+def published_events(topics: Topics, table: HandlerTable) -> list[type[Record]]:
+    """The types of all events that a worker with this table may publish, progress included."""
+    commands = types_by_topic(topics, table)
+    carriers = [*(topic.removesuffix(".commands") + ".events" for topic in commands), topics.progress]
+    return [ALL_RECORDS[name] for topic in carriers for name in topics.types_of(topic)]
 
 
 def check_table(topics: Topics, table: HandlerTable) -> None:

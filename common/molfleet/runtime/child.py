@@ -10,6 +10,7 @@ import traceback
 from molfleet.blobs.factory import open_store
 from molfleet.errors import Code, Rejected, Unavailable
 from molfleet.messages.codec import Codec
+from molfleet.messages.record import TerminalEvent
 from molfleet.runtime import frames
 from molfleet.runtime.context import ChildContext
 from molfleet.runtime.handler import Handler
@@ -33,7 +34,9 @@ def main(sock: socket.socket) -> None:
         raise TypeError(f"{job.command_type} is not a heavy command")
     try:
         event = row.run(command, context)
-        context.tell("done", {}, codec.encode_single_object(event))
+        if not isinstance(event, TerminalEvent):
+            raise TypeError(f"the handler returned {type(event).__name__}, which is no terminal event")
+        context.tell("done", {}, context.encoded(event))
     except Rejected as verdict:
         context.tell(
             "rejected",

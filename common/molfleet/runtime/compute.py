@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import struct
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -11,11 +12,15 @@ from typing import Any
 
 import psutil
 
-from molfleet.errors import Code, Rejected
+from molfleet.errors import Code, Rejected, Unavailable
+from molfleet.messages.codec import DecodingError
 from molfleet.runtime import child, frames
 from molfleet.runtime.forkserver import Child, ForkServer
 from molfleet.runtime.job import Job
 from molfleet.runtime.steps import Hook, Step, no_hook
+from molfleet.telemetry.logs import get_logger
+
+log = get_logger(__name__)
 
 _MEMORY_PAUSE_S = 0.25
 
@@ -95,7 +100,10 @@ class Attempt:
             self._forced.set_result(outcome)
 
     async def run(self, job: Job, command: bytes, hook: Hook = no_hook) -> Outcome:
-        process = await self._server.start(child.main)
+        try:
+            process = await self._server.start(child.main)
+        except Unavailable as error:
+            return Away(str(error))
         talk = asyncio.ensure_future(self._converse(process))
         limits = asyncio.ensure_future(self._watch_memory(process.pid, job.share.memory_bytes))
         watched: set[asyncio.Future[Outcome | None]] = {talk, limits, self._forced}
@@ -127,7 +135,14 @@ class Attempt:
         return verdict or Died(exit_code)
 
     async def _converse(self, process: Child) -> Outcome | None:
-        """Relay what the child tells; None when it is gone without a verdict."""
+        """Relay what the child tells; None when it is gone, or out of its mind, without a verdict."""
+        try:
+            return await self._relay(process)
+        except (ValueError, KeyError, IndexError, TypeError, DecodingError, struct.error) as error:
+            log.error("the computing process said what makes no sense", reason=repr(error))
+            return None
+
+    async def _relay(self, process: Child) -> Outcome | None:
         while (message := await frames.receive_async(process.reader)) is not None:
             kind, fields = message[0].decode(), json.loads(message[1])
             match kind:
@@ -169,7 +184,7 @@ class Attempt:
         """Returns when the child's processes together hold more resident bytes than `limit`."""
         if limit is None:
             await asyncio.Event().wait()
-        while (used := _resident_bytes(pid)) <= (limit or 0):
+        while (used := await asyncio.to_thread(_resident_bytes, pid)) <= (limit or 0):
             await asyncio.sleep(_MEMORY_PAUSE_S)
         return Refused(
             Rejected(

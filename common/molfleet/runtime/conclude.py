@@ -10,10 +10,11 @@ from uuid import UUID
 
 from molfleet.blobs.port import BlobError
 from molfleet.broker.port import Outgoing
-from molfleet.errors import Code, Rejected, Unavailable
+from molfleet.errors import Rejected, Unavailable
 from molfleet.ledger.receipts import Receipt, StoredEvent, StoredOutput
-from molfleet.messages.record import Event, FailureEvent, TerminalEvent
-from molfleet.runtime.handler import Handler, LightHandler
+from molfleet.messages.record import Event, TerminalEvent
+from molfleet.runtime.failures import failure_event, largest_event, too_large
+from molfleet.runtime.handler import Handler
 from molfleet.runtime.intake import Taken
 from molfleet.runtime.job import row_of
 from molfleet.runtime.services import Services
@@ -25,7 +26,8 @@ Outputs = Mapping[tuple[str, str], str]
 class Conclusion:
     """What an attempt came to: a success event, or the verdict that becomes the failure event.
 
-    `emitted` are the events handed over before; `outputs` maps (bucket, key) to sha256.
+    `attempts` counts those begun; `emitted` are the events handed over before; `outputs` maps
+    (bucket, key) to sha256.
     """
 
     attempt: UUID
@@ -34,23 +36,6 @@ class Conclusion:
     emitted: tuple[Event, ...] = ()
     outputs: Outputs = field(default_factory=dict)
     dead_letter: bool = False
-    kept_checkpoints: bool = False
-
-
-def failure_event(
-    row: Handler | LightHandler, taken: Taken, verdict: Rejected, emitted: Sequence[Event] = ()
-) -> FailureEvent:
-    """The failure event of a row, completed by the row's own function where it has one."""
-    failure = row.failure.answer(
-        taken.identity,
-        code=str(verdict.code),
-        message=verdict.message,
-        retryable=verdict.retryable,
-        details=verdict.details,
-    )
-    if isinstance(row, Handler) and row.failed is not None:
-        failure = row.failed(taken.command, failure, emitted)
-    return failure
 
 
 async def conclude(services: Services, taken: Taken, conclusion: Conclusion) -> Receipt:
@@ -81,22 +66,18 @@ def _receipt(services: Services, taken: Taken, conclusion: Conclusion) -> Receip
     row = row_of(services.table, taken.command_type)
     early = row.early if isinstance(row, Handler) else ()
     late = [event for event in conclusion.emitted if not isinstance(event, early)]
-    if isinstance(conclusion.result, Rejected):
-        verdict: Rejected | None = conclusion.result
-        terminal: TerminalEvent = failure_event(row, taken, conclusion.result, conclusion.emitted)
-    else:
-        verdict, terminal = None, _success(conclusion.result)
-    events = [_stored(services, taken, event, n, late) for n, event in enumerate(late)]
-    last = services.announcer.message(taken.origin, terminal, started=taken.started)
-    limit = services.settings.kafka.max_request_bytes
-    if verdict is None and services.announcer.size(last) > limit:
-        verdict = Rejected(
-            Code.RESULT_TOO_LARGE,
-            f"The success event has {services.announcer.size(last)} bytes, more than the {limit} that "
-            "may be published.",
-        )
-        failure = failure_event(row, taken, verdict, conclusion.emitted)
+    result = conclusion.result
+    if not isinstance(result, Rejected):
+        terminal = _success(result)
+        last = services.announcer.message(taken.origin, terminal, started=taken.started)
+        size, limit = len(last.value or b""), largest_event(services.settings)
+        if size > limit:
+            result = too_large(terminal.full_name, size, limit)
+    if isinstance(result, Rejected):
+        failure = failure_event(row, taken.identity, taken.command, result, conclusion.emitted)
         last = services.announcer.message(taken.origin, failure, started=taken.started)
+    verdict = result if isinstance(result, Rejected) else None
+    events = [_stored(services, taken, event, n, late) for n, event in enumerate(late)]
     named = conclusion.outputs if verdict is None else _named_by(late, conclusion.outputs)
     return Receipt(
         command_type=taken.command_type,

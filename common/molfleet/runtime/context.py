@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 import socket
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -16,11 +18,14 @@ from molfleet.messages.codec import Codec
 from molfleet.messages.generated import BlobRef
 from molfleet.messages.record import Event
 from molfleet.runtime import frames
+from molfleet.runtime.failures import largest_event, too_large
 from molfleet.runtime.handler import ComputeShare
 from molfleet.runtime.job import Job
 from molfleet.settings import Settings
 
 _PROGRESS_PAUSE_S = 0.1
+#: All events of one command lie in one receipt.
+_MAX_EMITTED = 16 << 20
 
 
 class ChildContext:
@@ -35,15 +40,25 @@ class ChildContext:
         self._codec = codec
         self._sock = sock
         self._fetched = itertools.count(1)
+        self._telling = threading.Lock()
         self._reported = 0.0
-        self._stage = ""
+        self._progress = ("", 0.0)
+        self._emitted = 0
         self._checkpoints = Checkpoints(store, settings.state_bucket, settings.topic_prefix)
         self.scratch = Path(job.scratch)
         self.share: ComputeShare = job.share
 
     def tell(self, kind: str, fields: dict[str, Any] | None = None, *payload: bytes) -> None:
-        """One message to the worker."""
-        frames.send(self._sock, [kind.encode(), json.dumps(fields or {}).encode(), *payload])
+        """One message to the worker, whole, whichever thread of the handler it comes from."""
+        with self._telling:
+            frames.send(self._sock, [kind.encode(), json.dumps(fields or {}).encode(), *payload])
+
+    def encoded(self, event: Event) -> bytes:
+        """The event as the worker reads it. Raises Rejected (RESULT_TOO_LARGE)."""
+        value, limit = self._codec.encode_single_object(event), largest_event(self._settings)
+        if len(value) > limit:
+            raise too_large(event.full_name, len(value), limit)
+        return value
 
     def fetch(self, ref: BlobRef) -> Path:
         folder = self.scratch / f"input-{next(self._fetched)}"
@@ -76,14 +91,23 @@ class ChildContext:
 
     def progress(self, stage: str, fraction: float, message: str = "", eta_s: float | None = None) -> None:
         now = time.monotonic()
-        if stage == self._stage and fraction < 1 and now - self._reported < _PROGRESS_PAUSE_S:
+        before, fraction = self._progress, min(1.0, max(0.0, float(fraction)))
+        ends = fraction >= 1.0 > before[1]
+        if stage == before[0] and not ends and now - self._reported < _PROGRESS_PAUSE_S:
             return
-        self._stage, self._reported = stage, now
-        fraction = min(1.0, max(0.0, fraction))
-        self.tell("progress", {"stage": stage, "fraction": fraction, "message": message, "eta_s": eta_s})
+        self._progress, self._reported = (stage, fraction), now
+        eta = None if eta_s is None or not math.isfinite(eta_s) else float(eta_s)
+        self.tell(
+            "progress",
+            {"stage": str(stage), "fraction": fraction, "message": str(message), "eta_s": eta},
+        )
 
     def emit(self, event: Event) -> None:
-        self.tell("emit", {}, self._codec.encode_single_object(event))
+        value = self.encoded(event)
+        self._emitted += len(value)
+        if self._emitted > _MAX_EMITTED:
+            raise too_large("What was emitted in all", self._emitted, _MAX_EMITTED)
+        self.tell("emit", {}, value)
 
     def checkpoint(self, name: str) -> Path | None:
         job = self._job

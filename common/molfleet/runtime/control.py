@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from uuid import UUID
 
-from molfleet.broker.port import Broker, Incoming, Reader
+from molfleet.broker.port import Broker, BrokerDenied, Incoming, Reader
 from molfleet.errors import Unavailable
 from molfleet.messages.generated import CancelCommand
 from molfleet.messages.record import Record
@@ -15,6 +15,8 @@ from molfleet.runtime.patience import Patience
 from molfleet.telemetry.logs import get_logger
 
 log = get_logger(__name__)
+
+_MAX_REASON = 1_000
 
 
 class Cancellations:
@@ -25,7 +27,9 @@ class Cancellations:
         self._waiting: dict[UUID, set[Callable[[], None]]] = {}
 
     def ask(self, command_id: UUID, timestamp_ms: int, reason: str | None) -> None:
-        self._asked[command_id] = (timestamp_ms, reason or "")
+        earlier = self._asked.get(command_id)
+        if earlier is None or earlier[0] <= timestamp_ms:
+            self._asked[command_id] = (timestamp_ms, (reason or "")[:_MAX_REASON])
         for wake in tuple(self._waiting.get(command_id, ())):
             wake()
 
@@ -77,11 +81,11 @@ class ControlReader:
             try:
                 await self._patience(reader.start)
                 await self._read(reader)
-            except Unavailable as error:
+            except (Unavailable, BrokerDenied) as error:
                 log.warning("the control topic cannot be read", reason=str(error))
                 await asyncio.sleep(1.0)
             finally:
-                with suppress(Unavailable):
+                with suppress(Unavailable, BrokerDenied):
                     await reader.stop()
 
     async def _read(self, reader: Reader) -> None:

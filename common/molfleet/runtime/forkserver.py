@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 
+from molfleet.errors import Unavailable
 from molfleet.processes import die_with_parent
 
 
@@ -35,13 +36,19 @@ class ForkServer:
         await child.exited()
 
     async def start(self, main: Callable[[socket.socket], None]) -> Child:
-        """A new process that runs `main(socket)`; the other end of the socket is the child's streams."""
-        ours, theirs = socket.socketpair()
-        process = self._context.Process(target=_enter, args=(main, theirs), daemon=False)
+        """A new process that runs `main(socket)`; the other end of the socket is the child's streams.
+
+        Raises Unavailable where this machine has no process, memory or file descriptor to spare.
+        """
         try:
-            await asyncio.to_thread(process.start)
-        finally:
-            theirs.close()
+            ours, theirs = socket.socketpair()
+            process = self._context.Process(target=_enter, args=(main, theirs), daemon=False)
+            try:
+                await asyncio.to_thread(process.start)
+            finally:
+                theirs.close()
+        except (OSError, EOFError) as error:
+            raise Unavailable(f"no process can be started: {error}") from error
         reader, writer = await asyncio.open_connection(sock=ours, limit=1 << 20)
         return Child(process, reader, writer)
 
@@ -56,6 +63,8 @@ class Child:
         self.reader = reader
         self.writer = writer
         self.pid = process.pid or 0
+        self._ended = asyncio.Event()
+        asyncio.get_running_loop().add_reader(process.sentinel, self._mark_end)
 
     def kill(self) -> None:
         """Kill the child with everything that it started."""
@@ -64,22 +73,20 @@ class Child:
                 send(self.pid, signal.SIGKILL)
 
     async def exited(self) -> int | None:
-        """Waits for the end of the process, clears what is left of its group; its exit code."""
-        loop = asyncio.get_running_loop()
-        ended = asyncio.Event()
-        sentinel = self._process.sentinel
-        loop.add_reader(sentinel, ended.set)
-        try:
-            await ended.wait()
-        finally:
-            loop.remove_reader(sentinel)
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, signal.SIGKILL)
+        """Waits for the end of the process; its exit code."""
+        await self._ended.wait()
         self.writer.close()
         self._process.join()
         code = self._process.exitcode
         self._process.close()
         return code
+
+    def _mark_end(self) -> None:
+        """Clears what is left of the group, which may still hold the socket open."""
+        asyncio.get_running_loop().remove_reader(self._process.sentinel)
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+        self._ended.set()
 
 
 def _enter(main: Callable[[socket.socket], None], sock: socket.socket) -> None:

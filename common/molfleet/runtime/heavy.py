@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from typing import TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, TypeVar
 
 from molfleet.broker.port import Incoming
 from molfleet.errors import Code, Rejected
+from molfleet.ledger.attempts import AttemptRecord
 from molfleet.ledger.keys import Keys
 from molfleet.ledger.leases import Held
 from molfleet.ledger.receipts import Receipt
 from molfleet.runtime.conclude import Conclusion, conclude, outgoing
 from molfleet.runtime.dead_letters import dead_letter
-from molfleet.runtime.heavy_attempts import run_attempts
+from molfleet.runtime.heavy_attempts import hand_back, run_attempts
 from molfleet.runtime.intake import Taken, Unreadable
 from molfleet.runtime.lane import Lane
 from molfleet.runtime.lease_keeper import LeaseKeeper
@@ -37,14 +38,21 @@ class HeavyLane:
         self._services = services
         self._lane = lane
         self._tasks: set[asyncio.Task[None]] = set()
-        self._one_at_a_time: dict[str, asyncio.Lock] = {}
-        self._crashed: BaseException | None = None
+        self._waiting: set[asyncio.Task[Any]] = set()
+        self._one_at_a_time: dict[str, tuple[asyncio.Lock, int]] = {}
+        self._stopping = False
 
     def take(self, records: list[Incoming]) -> None:
         for record in records:
             task = asyncio.create_task(self._run(record))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+
+    def stop_taking(self) -> None:
+        """Give back at once what only waits for a slot, or for another's lease."""
+        self._stopping = True
+        for task in self._waiting:
+            task.cancel()
 
     async def hand_back(self) -> None:
         """End what still runs; its offsets stay uncommitted and its leases are released."""
@@ -86,70 +94,68 @@ class HeavyLane:
 
     async def _settle(self, taken: Taken) -> str:
         """Bring one command to its published outcome, whoever computes it."""
-        services = self._services
+        services, ledger = self._services, self._services.ledger
+        name = (taken.command_type, taken.identity.id, taken.generation)
+        alone = False
         while True:
-            receipt = await self._io(
-                services.ledger.receipts.get, taken.command_type, taken.identity.id, taken.generation
-            )
+            receipt = await self._io(ledger.receipts.get, *name)
             if receipt is not None:
                 return await self._answer(taken, receipt, first=False)
-            if (verdict := self._verdict_before(taken)) is not None:
+            if (verdict := self._cancelled(taken)) is not None:
                 conclusion = Conclusion(services.new_id(), verdict)
-                return await self._answer(taken, await self._conclude(taken, conclusion))
-            past = await self._io(
-                services.ledger.attempts.get, taken.command_type, taken.identity.id, taken.generation
-            )
-            async with self._slot(taken, alone=past.worker_deaths > 0) as got:
+                outcome = await self._answer(taken, await self._conclude(taken, conclusion))
+                await self._io(ledger.checkpoints.delete_all, *name)
+                return outcome
+            async with self._slot(taken, alone=alone) as got:
                 if not got:
                     continue
-                held = await self._io(
-                    services.ledger.leases.acquire, self._lease_key(taken), services.worker
-                )
+                held = await self._io(ledger.leases.acquire, self._lease_key(taken), services.worker)
                 if not isinstance(held, Held):
-                    keeper = LeaseKeeper(services, held)
+                    keeper, code = LeaseKeeper(services, held), None
                     try:
                         await services.hook(Step.LEASED)
-                        code = await self._with_lease(taken, keeper)
+                        past = await self._io(ledger.attempts.bury, *name)
+                        if past.worker_deaths == 0 or alone or services.slots.count == 1:
+                            code = await self._with_lease(taken, keeper, past)
+                        else:
+                            alone = True
                     finally:
                         await keeper.release()
                         await services.hook(Step.RELEASED)
                     if code is not None:
                         return code
                     continue
-            await asyncio.sleep(min(max(held.expires_in_s, 0.1), services.settings.lease_ttl_s / 3))
+            alone = False
+            with self._parked():
+                await asyncio.sleep(min(max(held.expires_in_s, 0.1), services.settings.lease_ttl_s / 3))
 
-    async def _with_lease(self, taken: Taken, keeper: LeaseKeeper) -> str | None:
+    async def _with_lease(self, taken: Taken, keeper: LeaseKeeper, past: AttemptRecord) -> str | None:
         """Compute and answer while holding the lease; None when another worker took it."""
-        ledger = self._services.ledger
+        services, ledger = self._services, self._services.ledger
         name = (taken.command_type, taken.identity.id, taken.generation)
         receipt = await self._io(ledger.receipts.get, *name)
         if receipt is not None:
             return await self._answer(taken, receipt, first=False)
-        conclusion = await run_attempts(self._services, self._lane.patience, taken, keeper)
+        if (verdict := taken.unfit(services.now())) is not None:
+            conclusion: Conclusion | None = Conclusion(services.new_id(), verdict, attempts=past.begun)
+        else:
+            conclusion = await run_attempts(services, self._lane.patience, taken, keeper, past)
         if conclusion is None:
             return None
-        await self._services.hook(Step.COMPUTED)
-        code = await self._answer(taken, await self._conclude(taken, conclusion))
-        if conclusion.kept_checkpoints:
-            await self._io(ledger.checkpoints.delete_all, *name)
-        return code
+        try:
+            await services.hook(Step.COMPUTED)
+            receipt = await self._conclude(taken, conclusion)
+        except asyncio.CancelledError:
+            # The receipt may be on its way to the store: the outputs stay.
+            await hand_back(services, taken, conclusion.attempt)
+            raise
+        return await self._answer(taken, receipt)
 
-    def _verdict_before(self, taken: Taken) -> Rejected | None:
-        """Why a command is not begun: invalid, cancelled or expired."""
-        if taken.problem is not None:
-            return taken.problem
+    def _cancelled(self, taken: Taken) -> Rejected | None:
         why = self._services.cancellations.of(
             taken.identity.id, generation=taken.generation, delivered_ms=taken.record.timestamp_ms
         )
-        if why is not None:
-            return Rejected(Code.CANCELLED, why)
-        expires = taken.identity.expires_at
-        if expires is not None and self._services.now() > expires:
-            return Rejected(
-                Code.DEADLINE_EXCEEDED,
-                f"The command expired at {expires.isoformat()} before a worker could begin it.",
-            )
-        return None
+        return None if why is None else Rejected(Code.CANCELLED, why)
 
     async def _conclude(self, taken: Taken, conclusion: Conclusion) -> Receipt:
         receipt = await self._patiently(lambda: conclude(self._services, taken, conclusion))
@@ -159,7 +165,7 @@ class HeavyLane:
     async def _answer(self, taken: Taken, receipt: Receipt, *, first: bool = True) -> str:
         """Publish what the receipt holds, byte for byte, then let the offset be committed."""
         record, services = taken.record, self._services
-        if not services.intake.same_content(taken, receipt.command):
+        if not await self._patiently(lambda: services.intake.same_content(taken, receipt.command)):
             await self._dead_letter(
                 record,
                 _CONFLICT,
@@ -178,6 +184,13 @@ class HeavyLane:
         self._lane.finished(record)
         await self._lane.commit()
         await services.hook(Step.FINISHED)
+        if receipt.attempts and code != _CONFLICT:
+            await self._io(
+                services.ledger.checkpoints.delete_all,
+                taken.command_type,
+                taken.identity.id,
+                taken.generation,
+            )
         return code
 
     async def _dead_letter(self, record: Incoming, reason: str, message: str) -> None:
@@ -189,32 +202,55 @@ class HeavyLane:
 
     @asynccontextmanager
     async def _slot(self, taken: Taken, *, alone: bool) -> AsyncIterator[bool]:
-        """A compute slot; False, without one, when the command is cancelled while it waits."""
-        cancelled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        """A compute slot; False, without one, when the command is cancelled while it waits.
 
-        def wake() -> None:
-            if not cancelled.done():
-                cancelled.set_result(None)
-
-        forget = self._services.cancellations.watch(taken.identity.id, wake)
-        ticket = self._services.slots.ask(alone=alone)
+        What is not begun in any case needs none.
+        """
+        services = self._services
+        if taken.unfit(services.now()) is not None:
+            yield True
+            return
+        cancelled = asyncio.Event()
+        forget = services.cancellations.watch(taken.identity.id, cancelled.set)
+        ticket = services.slots.ask(alone=alone)
+        waiting: asyncio.Future[Any] = asyncio.ensure_future(cancelled.wait())
         try:
-            await asyncio.wait({ticket.granted, cancelled}, return_when=asyncio.FIRST_COMPLETED)
+            with self._parked():
+                await asyncio.wait({ticket.granted, waiting}, return_when=asyncio.FIRST_COMPLETED)
             yield ticket.granted.done()
         finally:
+            waiting.cancel()
             forget()
             ticket.give_back()
 
     @asynccontextmanager
     async def _alone_with(self, key: str) -> AsyncIterator[None]:
         """Deliveries of one command take turns here, so that only the first computes."""
-        lock = self._one_at_a_time.setdefault(key, asyncio.Lock())
+        lock, users = self._one_at_a_time.get(key, (asyncio.Lock(), 0))
+        self._one_at_a_time[key] = lock, users + 1
         try:
-            async with lock:
+            with self._parked():
+                await lock.acquire()
+            try:
                 yield
+            finally:
+                lock.release()
         finally:
-            if not lock.locked():
-                self._one_at_a_time.pop(key, None)
+            lock, users = self._one_at_a_time.pop(key)
+            if users > 1:
+                self._one_at_a_time[key] = lock, users - 1
+
+    @contextmanager
+    def _parked(self) -> Iterator[None]:
+        """Around a wait for others' work: a worker that stops does not begin what waits here."""
+        task = asyncio.current_task()
+        if task is None or self._stopping:
+            raise asyncio.CancelledError
+        self._waiting.add(task)
+        try:
+            yield
+        finally:
+            self._waiting.discard(task)
 
     def _lease_key(self, taken: Taken) -> str:
         keys = Keys(self._services.settings.topic_prefix)

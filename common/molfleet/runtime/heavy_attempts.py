@@ -10,6 +10,8 @@ from uuid import UUID
 from molfleet.blobs.port import BlobError
 from molfleet.errors import Code, Rejected, Unavailable
 from molfleet.ledger.attempts import AttemptRecord, Ending
+from molfleet.ledger.encoding import UnreadableEntry
+from molfleet.messages.codec import DecodingError
 from molfleet.messages.record import Event
 from molfleet.runtime.compute import Attempt, Away, Died, Done, Outcome, Refused, Stopped
 from molfleet.runtime.conclude import Conclusion, delete_outputs
@@ -29,20 +31,29 @@ _HAND_BACK_S = 5.0
 
 
 async def run_attempts(
-    services: Services, patience: Patience, taken: Taken, keeper: LeaseKeeper
+    services: Services, patience: Patience, taken: Taken, keeper: LeaseKeeper, past: AttemptRecord
 ) -> Conclusion | None:
-    """The conclusion of the first attempt that has one; None when another worker took the lease."""
+    """The conclusion of the first attempt that has one; None when another worker took the lease.
+
+    `past` is what came before, deaths of earlier workers counted.
+    """
     runner = _Runner(services, patience, taken, keeper)
-    while True:
-        past = await runner.past()
+    while not keeper.lost:
         if (verdict := runner.given_up(past)) is not None:
             return Conclusion(services.new_id(), verdict, attempts=past.begun, dead_letter=True)
-        attempt_id = services.new_id()
-        conclusion = await runner.attempt(attempt_id)
+        conclusion = await runner.attempt(services.new_id())
         if conclusion is not None:
             return conclusion
-        if keeper.lost:
-            return None
+        past = await runner.past()
+    return None
+
+
+async def hand_back(services: Services, taken: Taken, attempt_id: UUID) -> None:
+    """Say that this worker did not die; if the store is away, its next taker counts one death."""
+    name = (taken.command_type, taken.identity.id, taken.generation)
+    with suppress(Unavailable, BlobError, UnreadableEntry, TimeoutError):
+        async with asyncio.timeout(_HAND_BACK_S):
+            await services.io(services.ledger.attempts.end, *name, attempt_id, Ending.HANDED_BACK)
 
 
 class _Runner:
@@ -78,29 +89,34 @@ class _Runner:
     async def attempt(self, attempt_id: UUID) -> Conclusion | None:
         """One attempt; None where it came to no conclusion (its child died, its lease was taken)."""
         services = self._services
-        begun = await self._begin(attempt_id)
-        await services.hook(Step.ATTEMPT_RECORDED)
-        services.metrics.attempted(self._taken.command_type)
-        scratch = services.scratch / str(attempt_id)
-        scratch.mkdir(parents=True)
-        feed = ProgressFeed(services, self._taken, begun)
-        early: list[asyncio.Task[None]] = []
+        feed, early = ProgressFeed(services, self._taken), list[asyncio.Task[None]]()
         attempt = Attempt(
             services.forks,
             deadline_s=services.settings.worker.deadline_s,
             on_progress=feed.report,
             on_emitted=lambda event: self._emitted(event, attempt, early),
         )
+        scratch = services.scratch / str(attempt_id)
+        beginning = asyncio.ensure_future(self._begin(attempt_id))
         try:
+            feed.attempt = begun = await asyncio.shield(beginning)
+            await services.hook(Step.ATTEMPT_RECORDED)
+            services.metrics.attempted(self._taken.command_type)
+            scratch.mkdir(parents=True)
             outcome = await self._watched(attempt, self._job(attempt_id, str(scratch)))
             await asyncio.gather(*early)
+            return await self._weigh(outcome, attempt_id, attempt, begun)
         except asyncio.CancelledError:
-            await self._hand_back(attempt_id, attempt)
+            # A beginning that is just being written must not look like the death of this worker.
+            await asyncio.wait({beginning}, timeout=_HAND_BACK_S)
+            await hand_back(services, self._taken, attempt_id)
+            await delete_outputs(services, attempt.report.outputs)
             raise
         finally:
+            for task in (beginning, *early):
+                task.cancel()
             feed.close()
             await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)
-        return await self._weigh(outcome, attempt_id, attempt, begun)
 
     async def _weigh(
         self, outcome: Outcome, attempt_id: UUID, attempt: Attempt, begun: int
@@ -108,7 +124,7 @@ class _Runner:
         report = attempt.report
         match outcome:
             case Done(event):
-                result: Event | Rejected = self._services.announcer.event(event)
+                result: Event | Rejected = self._result(event)
             case Refused(verdict, traceback):
                 if traceback:
                     log.error("the handler failed unexpectedly", traceback=traceback)
@@ -134,8 +150,13 @@ class _Runner:
             attempts=begun,
             emitted=tuple(self._services.announcer.event(event) for event in report.emitted),
             outputs=dict(report.outputs),
-            kept_checkpoints=True,
         )
+
+    def _result(self, event: bytes) -> Event | Rejected:
+        try:
+            return self._services.announcer.event(event)
+        except DecodingError as error:
+            return Rejected(Code.INTERNAL, f"The handler's event cannot be read: {error}")
 
     async def _watched(self, attempt: Attempt, job: Job) -> Outcome:
         """The attempt's outcome, under cancellation and a lease that may be taken."""
@@ -188,14 +209,6 @@ class _Runner:
         await self._patience(
             lambda: services.io(services.ledger.attempts.end, *self._name, attempt_id, how)
         )
-
-    async def _hand_back(self, attempt_id: UUID, attempt: Attempt) -> None:
-        """Say that this worker did not die; if the store is away, its next taker counts one death."""
-        services = self._services
-        with suppress(Unavailable, BlobError, TimeoutError):
-            async with asyncio.timeout(_HAND_BACK_S):
-                await services.io(services.ledger.attempts.end, *self._name, attempt_id, Ending.HANDED_BACK)
-                await delete_outputs(services, attempt.report.outputs)
 
     async def _wait_for_store(self) -> None:
         """Returns when the state store answers; the lane shows as paused meanwhile."""

@@ -7,7 +7,9 @@ import hashlib
 import json
 import time
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from pydantic import ValidationError
@@ -57,6 +59,16 @@ class Taken:
     def origin(self) -> Origin:
         return Origin(self.command_type, self.identity, self.record.headers, self.generation)
 
+    def unfit(self, now: datetime) -> Rejected | None:
+        """Why the command is not begun: it is invalid, or expired."""
+        expires = self.identity.expires_at
+        if self.problem is not None or expires is None or now <= expires:
+            return self.problem
+        return Rejected(
+            Code.DEADLINE_EXCEEDED,
+            f"The command expired at {expires.isoformat()} before a worker could begin it.",
+        )
+
 
 class Intake:
     """Decodes the records of this worker's topics. `types` maps a topic to what belongs there."""
@@ -88,9 +100,16 @@ class Intake:
         except (InvalidFields, UnknownFingerprint, Undecodable):
             return None
 
-    def same_content(self, taken: Taken, earlier: bytes) -> bool:
-        """Whether a command of the same id, kept in a receipt, is this one, `time_stamp` aside."""
-        return taken.value == earlier or self.digest(taken.value) == self.digest(earlier)
+    async def same_content(self, taken: Taken, earlier: bytes) -> bool:
+        """Whether a command of the same id, kept in a receipt, is this one, `time_stamp` aside.
+
+        The receipt may be of another version of the fleet, whose schema is looked up. Raises Unavailable.
+        """
+        if taken.value == earlier:
+            return True
+        with suppress(InvalidFields, UnknownFingerprint, Undecodable):
+            await self._decode(earlier)
+        return self.digest(taken.value) == self.digest(earlier)
 
     def digest(self, value: bytes) -> str:
         """Names the content of an encoded command as the current schema reads it, `time_stamp` aside."""

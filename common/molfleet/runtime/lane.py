@@ -19,6 +19,7 @@ from molfleet.broker.port import (
 from molfleet.errors import Unavailable
 from molfleet.runtime.commits import CommitTracker
 from molfleet.runtime.patience import Patience
+from molfleet.runtime.waiting import Stopped, unless
 from molfleet.telemetry.logs import get_logger
 from molfleet.telemetry.metrics import Metrics
 
@@ -26,6 +27,9 @@ log = get_logger(__name__)
 
 _POLL_S = 0.5
 _STUCK_S = 60.0
+#: Far longer than any rebalance takes.
+_STALLED_S = 120.0
+_COMMIT_PAUSE_S = 1.0
 
 
 class OwnershipWatcher(Protocol):
@@ -103,9 +107,12 @@ class Lane:
         committer = asyncio.create_task(self._commit_when_wanted())
         try:
             while not ended.is_set():
-                consumer = await self.patience(self._open)
                 try:
-                    await self._poll_until(consumer, ended)
+                    consumer = await unless(ended, self.patience(self._open))
+                except Stopped:
+                    return
+                try:
+                    await self._poll_until(consumer, ended, committer)
                 except (Unavailable, BrokerDenied) as error:
                     log.warning("the consumer failed and is replaced", topic=self.topic, reason=str(error))
                     await asyncio.sleep(1.0)
@@ -115,9 +122,9 @@ class Lane:
             committer.cancel()
 
     async def commit(self) -> None:
-        """Commit what is due now; what the broker does not take is tried again with the next outcome."""
+        """Commit what is due now; what the broker does not take is tried again soon."""
         async with self._committing:
-            due = self._tracker.due()
+            due = self._due()
             if not due or self._consumer is None:
                 return
             try:
@@ -127,6 +134,12 @@ class Lane:
                 log.info("a commit was refused after a rebalance", topic=self.topic)
             except (Unavailable, BrokerDenied) as error:
                 log.warning("a commit must wait", topic=self.topic, reason=str(error))
+
+    def _due(self) -> dict[Partition, Committed]:
+        owned = self._consumer.assignment() if self._consumer is not None else frozenset()
+        return {
+            partition: position for partition, position in self._tracker.due().items() if partition in owned
+        }
 
     async def commit_note(self, partition: Partition, position: Committed) -> None:
         """Commit a position with a note at once. Raises CommitRefused, Unavailable."""
@@ -160,7 +173,6 @@ class Lane:
             with suppress(Exception):
                 await consumer.stop()
             raise
-        self._joined = True
         return consumer
 
     async def _close(self, consumer: Consumer) -> None:
@@ -171,9 +183,13 @@ class Lane:
             async with asyncio.timeout(_STUCK_S):
                 await consumer.stop()
 
-    async def _poll_until(self, consumer: Consumer, ended: asyncio.Event) -> None:
+    async def _poll_until(
+        self, consumer: Consumer, ended: asyncio.Event, committer: asyncio.Task[None]
+    ) -> None:
         paused = False
         while not ended.is_set():
+            if committer.done():
+                committer.result()
             if self._must_hold():
                 await self._wait_for_room()
             hold = self._must_hold()
@@ -184,6 +200,8 @@ class Lane:
             paused = hold
             room = max(1, self._capacity - self._tracker.running)
             records = await self._poll(consumer, 0.0 if hold else _POLL_S, room)
+            if self._stopping:
+                continue
             fresh = [record for record in records if self._tracker.delivered(record)]
             if fresh:
                 self._take(fresh)
@@ -202,6 +220,8 @@ class Lane:
         done, _ = await asyncio.wait({poll}, timeout=timeout_s + _STUCK_S)
         if not done:
             raise Unavailable(f"the consumer of {self.topic} does not come back from a poll")
+        if consumer.stalled_s() > _STALLED_S:
+            raise Unavailable(f"the consumer of {self.topic} does not come back to its group")
         return poll.result()
 
     async def _commit_when_wanted(self) -> None:
@@ -209,3 +229,6 @@ class Lane:
             await self._commit_wanted.wait()
             self._commit_wanted.clear()
             await self.commit()
+            if self._due():
+                await asyncio.sleep(_COMMIT_PAUSE_S)
+                self._commit_wanted.set()

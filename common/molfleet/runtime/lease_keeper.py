@@ -8,6 +8,7 @@ from contextlib import suppress
 
 from molfleet.blobs.port import BlobError
 from molfleet.errors import Unavailable
+from molfleet.ledger.encoding import UnreadableEntry
 from molfleet.ledger.leases import Lease, LeaseLost
 from molfleet.runtime.services import Services
 from molfleet.telemetry.logs import get_logger
@@ -38,7 +39,7 @@ class LeaseKeeper:
         await asyncio.gather(self._task, return_exceptions=True)
         if self.lost:
             return
-        with suppress(Unavailable, BlobError, LeaseLost, TimeoutError):
+        with suppress(Unavailable, BlobError, UnreadableEntry, LeaseLost, TimeoutError):
             async with asyncio.timeout(_RELEASE_S):
                 await self._services.io(self._services.ledger.leases.release, self._lease)
 
@@ -54,5 +55,5 @@ class LeaseKeeper:
                 for wake in tuple(self._watchers):
                     wake()
                 return
-            except (Unavailable, BlobError) as error:
+            except (Unavailable, BlobError, UnreadableEntry) as error:
                 log.warning("the lease cannot be renewed now", reason=str(error))

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from molfleet.broker.port import Incoming, Outgoing
 from molfleet.errors import Code, Rejected
 from molfleet.messages.envelope import event_key
-from molfleet.runtime.conclude import failure_event
 from molfleet.runtime.dead_letters import dead_letter
+from molfleet.runtime.failures import failure_event
 from molfleet.runtime.handler import LightHandler
 from molfleet.runtime.intake import Taken, Unreadable
 from molfleet.runtime.job import Residence, row_of
@@ -26,6 +26,8 @@ from molfleet.telemetry.metrics import DONE
 
 log = get_logger(__name__)
 
+#: Deaths after which a record runs alone; it is given up only when it did, since until then it may have
+#: been another of its batch that the worker died of.
 _ALONE_FROM = 2
 
 
@@ -116,28 +118,17 @@ class LightLane:
         row = row_of(services.table, taken.command_type)
         if not isinstance(row, LightHandler):
             raise TypeError(f"{taken.command_type} is not a light command")
-        verdict = self._verdict_before(taken)
+        verdict = taken.unfit(services.now())
         if verdict is not None:
             await self._publish([(taken, self._failure(taken, row, verdict))])
             return None
         services.metrics.began(taken.command_type, _place(record))
         return _Waiting(taken, row, row.group(taken.command), time.monotonic())
 
-    def _verdict_before(self, taken: Taken) -> Rejected | None:
-        if taken.problem is not None:
-            return taken.problem
-        expires = taken.identity.expires_at
-        if expires is not None and self._services.now() > expires:
-            return Rejected(
-                Code.DEADLINE_EXCEEDED,
-                f"The command expired at {expires.isoformat()} before a worker could begin it.",
-            )
-        return None
-
     async def _run_suspect(self, record: Incoming, suspicion: int) -> None:
         """A record that a worker may have died of: alone, committed alone, given up past the limit."""
-        services = self._services
-        if suspicion < services.settings.worker.crash_limit:
+        limit = max(self._services.settings.worker.crash_limit, _ALONE_FROM + 1)
+        if suspicion < limit:
             await self._begin(record)
             waiting = await self._accept(record)
             if waiting is not None:
@@ -193,7 +184,7 @@ class LightLane:
         services = self._services
         try:
             await services.hook(Step.LIGHT_STARTED)
-            answers = await self._lane.patience(lambda: self._compute(process, batch))
+            answers = await self._lane.patience(lambda: self._answers(process, batch))
             await services.hook(Step.LIGHT_COMPUTED)
         except asyncio.CancelledError:
             for waiting in batch:
@@ -203,12 +194,31 @@ class LightLane:
             self._idle.append(process)
             self._changed.set()
         services.metrics.batch_ran(batch[0].taken.command_type, len(batch))
-        await self._publish(
-            [(waiting.taken, answer) for waiting, answer in zip(batch, answers, strict=True)]
-        )
+        await self._publish(answers)
 
-    async def _compute(self, process: ResidentProcess, batch: Sequence[_Waiting]) -> list[Answer]:
-        """The answers to a batch; where it kills or stalls the process, to each of its commands singly."""
+    async def _answers(
+        self, process: ResidentProcess, batch: Sequence[_Waiting]
+    ) -> list[tuple[Taken, Answer]]:
+        """In order; what has expired in the queue is not begun."""
+        verdicts = [waiting.taken.unfit(self._services.now()) for waiting in batch]
+        timely = [waiting for waiting, verdict in zip(batch, verdicts, strict=True) if verdict is None]
+        computed = iter(await self._compute(process, timely) if timely else [])
+        return [
+            (
+                waiting.taken,
+                next(computed) if verdict is None else self._failure(waiting.taken, waiting.row, verdict),
+            )
+            for waiting, verdict in zip(batch, verdicts, strict=True)
+        ]
+
+    async def _compute(
+        self, process: ResidentProcess, batch: Sequence[_Waiting], *, again: bool = False
+    ) -> list[Answer]:
+        """The answers to a batch; where it kills or stalls the process, to each of its commands singly.
+
+        A process may die of other things than its batch: a single command is believed to kill only when
+        it does so twice.
+        """
         deadline_s = self._services.settings.worker.single_deadline_s
         commands = [(waiting.taken.value, waiting.taken.record.headers) for waiting in batch]
         try:
@@ -217,12 +227,14 @@ class LightLane:
             if len(batch) > 1:
                 log.warning("a batch failed and is run singly", size=len(batch), reason=str(error))
                 return [answer for one in batch for answer in await self._compute(process, [one])]
+            if isinstance(error, ProcessLost) and not error.stalled and not again:
+                return await self._compute(process, batch, again=True)
             return [self._failure(batch[0].taken, batch[0].row, _verdict(error, deadline_s))]
 
     def _failure(self, taken: Taken, row: LightHandler | object, verdict: Rejected) -> Answer:
         if not isinstance(row, LightHandler):
             raise TypeError(f"{taken.command_type} is not a light command")
-        event = failure_event(row, taken, verdict)
+        event = failure_event(row, taken.identity, taken.command, verdict)
         message = self._services.announcer.message(taken.origin, event, started=taken.started)
         return Answer(str(verdict.code), message.topic, message.value or b"", message.headers)
 

@@ -15,7 +15,8 @@ from molfleet.blobs.factory import open_store
 from molfleet.blobs.proof import UnfitStore
 from molfleet.broker.kafka import KafkaBroker
 from molfleet.broker.topics import load_topics
-from molfleet.runtime.worker import Stopped, Worker
+from molfleet.runtime.waiting import Stopped
+from molfleet.runtime.worker import Worker
 from molfleet.settings import Settings, SettingsError, load
 from molfleet.telemetry import logs
 

@@ -44,6 +44,7 @@ class Patience:
         """Something here cannot go on without an operator: never ready again, nothing more is taken."""
         self._calls += 1
         self._missing[self._calls] = f"{self._lane}: {what} cannot be finished; see the log"
+        self._metrics.lane_paused(self._lane)
 
     async def __call__(self, call: Callable[[], Awaitable[T]]) -> T:
         self._calls += 1

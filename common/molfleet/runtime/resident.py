@@ -22,6 +22,7 @@ from molfleet.messages.generated import BlobRef
 from molfleet.messages.record import Command, FailureEvent, TerminalEvent
 from molfleet.runtime import frames
 from molfleet.runtime.announce import Announcer, Origin
+from molfleet.runtime.failures import failure_event, largest_event, too_large
 from molfleet.runtime.handler import LightHandler
 from molfleet.runtime.job import Residence, conceal, load_table, row_of
 from molfleet.settings import Settings
@@ -62,6 +63,7 @@ class _Resident:
         settings = conceal(residence.settings)
         self._residence = residence
         self._codec = open_codec(settings)
+        self._largest = largest_event(settings)
         self._context = ResidentContext(residence, settings, open_store(settings))
         self._table = load_table(residence.table)
         self._announcer = Announcer(
@@ -86,15 +88,20 @@ class _Resident:
             raise RuntimeError(f"{len(commands)} commands gave {len(events)} events")
         answer = [b"answers"]
         for command, given, event in zip(commands, headers, events, strict=True):
-            answer += self._answer(command, given, event, started)
+            answer += self._answer(row, command, given, event, started)
         return answer
 
     def _answer(
-        self, command: Any, headers: Headers, event: TerminalEvent, started: float
+        self, row: LightHandler, command: Any, headers: Headers, event: TerminalEvent, started: float
     ) -> tuple[bytes, bytes, bytes, bytes]:
         if not isinstance(command, Command):
             raise TypeError(f"{command.full_name} is not a command")
         message = self._announcer.message(Origin.of(command, headers), event, started=started)
+        size, limit = len(message.value or b""), self._largest
+        if size > limit:
+            verdict = too_large(event.full_name, size, limit)
+            event = failure_event(row, command, command, verdict)
+            message = self._announcer.message(Origin.of(command, headers), event, started=started)
         code = event.code if isinstance(event, FailureEvent) else "DONE"
         return (
             code.encode(),

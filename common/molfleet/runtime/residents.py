@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
+import struct
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,8 +62,9 @@ class ResidentProcess:
         return self._child.pid if self._child else None
 
     async def start(self) -> None:
-        if self._child is not None:
+        if self._child is not None and not self._child.reader.at_eof():
             return
+        await self.stop()
         Path(self._residence.scratch).mkdir(parents=True, exist_ok=True)
         self._child = await self._forks.start(resident.main)
         try:
@@ -70,6 +72,7 @@ class ResidentProcess:
         except ProcessLost as error:
             raise Unavailable(f"a resident process does not start: {error}") from error
         if ready != [b"ready"]:
+            await self.stop()
             raise Unavailable("a resident process did not say that it is ready")
 
     async def run(self, commands: Sequence[tuple[bytes, Headers]], deadline_s: float) -> list[Answer]:
@@ -117,8 +120,8 @@ class ResidentProcess:
                 reply = await frames.receive_async(self._child.reader)
         except TimeoutError:
             stalled = True
-        except ConnectionError:
-            pass
+        except (ConnectionError, ValueError, struct.error) as error:
+            log.warning("a resident process is lost", reason=repr(error))
         except asyncio.CancelledError:
             await self.stop()
             raise

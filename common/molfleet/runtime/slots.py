@@ -26,7 +26,7 @@ class Slots:
     """
 
     def __init__(self, count: int) -> None:
-        self._count = count
+        self.count = count
         self._holders: set[Ticket] = set()
         self._queue: deque[Ticket] = deque()
 
@@ -48,7 +48,7 @@ class Slots:
         self._admit()
 
     def _admit(self) -> None:
-        while self._queue and len(self._holders) < self._count:
+        while self._queue and len(self._holders) < self.count:
             first = self._queue[0]
             if any(holder.alone for holder in self._holders) or (first.alone and self._holders):
                 return

@@ -27,7 +27,14 @@ from molfleet.ledger.receipts import Receipts
 from molfleet.messages.directory import SchemaDirectory
 from molfleet.messages.factory import open_codec
 from molfleet.runtime.announce import Announcer
-from molfleet.runtime.assembly import WorkerLane, assemble_lanes, check_table, event_topics, types_by_topic
+from molfleet.runtime.assembly import (
+    WorkerLane,
+    assemble_lanes,
+    check_table,
+    event_topics,
+    published_events,
+    types_by_topic,
+)
 from molfleet.runtime.control import Cancellations, ControlReader
 from molfleet.runtime.forkserver import ForkServer
 from molfleet.runtime.intake import Intake
@@ -36,6 +43,7 @@ from molfleet.runtime.patience import Patience
 from molfleet.runtime.services import Ledger, Services
 from molfleet.runtime.slots import Slots
 from molfleet.runtime.steps import Hook, no_hook
+from molfleet.runtime.waiting import unless
 from molfleet.settings import Settings
 from molfleet.telemetry import health, logs
 from molfleet.telemetry.metrics import Metrics
@@ -78,6 +86,7 @@ class Worker:
         self.metrics = Metrics(worker=self.name, version=molfleet.__version__)
         self._patience = Patience(kind, settings.worker.retry_pause_s, self.metrics)
         self._missing: list[str] = ["starting"]
+        self._lanes: list[WorkerLane] = []
         self._stop = asyncio.Event()
         self._now = asyncio.Event()
 
@@ -93,7 +102,8 @@ class Worker:
 
     def not_ready(self) -> list[str]:
         """Why this worker is not ready, as sentences; empty when it is."""
-        return [*self._missing, *self._patience.away]
+        lanes = (reason for lane in self._lanes for reason in lane.not_ready())
+        return [*self._missing, *self._patience.away, *lanes]
 
     async def run(self) -> None:
         """From start to stop. Raises what no waiting can mend (an unfit store, a wrong table)."""
@@ -110,15 +120,16 @@ class Worker:
             lanes = assemble_lanes(services, self._broker, self._only)
             reading = asyncio.create_task(control.run())
             life.callback(reading.cancel)
-            await self._or_stopped(control.ready.wait())
+            await self._or_stopped(_caught_up(control, reading))
             await self._or_stopped(services.forks.warm())
             for lane in lanes:
-                await self._or_stopped(lane.start())
-            self._missing = []
+                life.push_async_callback(lane.hand_back)
+                await self._or_stopped(self._patience(lane.start))
+            self._lanes, self._missing = lanes, []
             probing = asyncio.create_task(self._probe(lanes))
             life.callback(probing.cancel)
-            log.info("worker ready", kind=self._kind, topics=[lane.topic for lane in lanes])
-            await self._work(lanes, reading)
+            log.info("worker started", kind=self._kind, topics=[lane.topic for lane in lanes])
+            await self._work(lanes, {reading, probing})
             log.info("worker stopped")
 
     async def _build(self, life: AsyncExitStack) -> Services:
@@ -150,6 +161,8 @@ class Worker:
         await self._or_stopped(self._patience(lambda: asyncio.to_thread(self._prepare_store)))
         await self._or_stopped(self._patience(producer.start))
         await self._or_stopped(self._patience(directory.publish_all))
+        events = published_events(self._topics, table)
+        await self._or_stopped(self._patience(lambda: asyncio.to_thread(codec.prepare, events)))
         bucket, prefix = settings.state_bucket, settings.topic_prefix
         return Services(
             settings=settings,
@@ -185,17 +198,17 @@ class Worker:
             self._store.ensure_bucket(bucket)
         prove_conditions(self._store, self._settings.state_bucket)
 
-    async def _work(self, lanes: list[WorkerLane], reading: asyncio.Task[None]) -> None:
+    async def _work(self, lanes: list[WorkerLane], helpers: set[asyncio.Task[None]]) -> None:
         """Until told to stop; then what is in hand gets the grace period."""
         stopping = asyncio.create_task(self._stop.wait())
-        running = {lane.running for lane in lanes} | {reading}
+        running = {lane.running for lane in lanes} | helpers
         try:
             await asyncio.wait({stopping, *running}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             stopping.cancel()
         self._missing = ["stopping"]
         for lane in lanes:
-            lane.lane.stop_taking()
+            lane.stop_taking()
         if self._stop.is_set():
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._settings.worker.grace_s):
@@ -212,39 +225,47 @@ class Worker:
     async def _probe(self, lanes: list[WorkerLane]) -> None:
         """Keep readiness and lag current: what is away is seen even by an idle worker."""
         while True:
-            missing = [reason for lane in lanes for reason in lane.not_ready()]
-            lag: dict[tuple[str, int], int] = {}
-            try:
-                await self._broker.ping()
-                for lane in lanes:
-                    lag |= {(p.topic, p.number): n for p, n in (await lane.lane.lag()).items()}
-                self.metrics.lag_measured(lag)
-            except (Unavailable, BrokerDenied) as error:
-                missing.append(f"broker: {error}")
-            try:
-                await asyncio.to_thread(
-                    next, self._store.list(self._settings.state_bucket, _NO_SUCH_KEY), None
-                )
-            except (Unavailable, BlobError) as error:
-                missing.append(f"blob store: {error}")
+            missing = [
+                *await self._missed("broker", self._ask_broker(lanes)),
+                *await self._missed("blob store", asyncio.to_thread(self._ask_store)),
+            ]
             if not self._stop.is_set():
                 self._missing = missing
-            self.metrics.readiness_changed(not self.not_ready())
-            await asyncio.sleep(_PROBE_S if not missing else 1.0)
+            ready = not self.not_ready()
+            self.metrics.readiness_changed(ready)
+            await asyncio.sleep(_PROBE_S if ready else 1.0)
+
+    async def _missed(self, what: str, question: Awaitable[None]) -> list[str]:
+        try:
+            await question
+        except (Unavailable, BrokerDenied, BlobError) as error:
+            return [f"{what}: {error}"]
+        except Exception as error:  # a fault of a probe must not end the work
+            log.exception("a probe failed", of=what)
+            return [f"{what}: {error!r}"]
+        return []
+
+    async def _ask_broker(self, lanes: list[WorkerLane]) -> None:
+        await self._broker.ping()
+        lag: dict[tuple[str, int], int] = {}
+        for lane in lanes:
+            lag |= {(p.topic, p.number): n for p, n in (await lane.lane.lag()).items()}
+        self.metrics.lag_measured(lag)
+
+    def _ask_store(self) -> None:
+        next(self._store.list(self._settings.state_bucket, _NO_SUCH_KEY), None)
 
     async def _or_stopped(self, waiting: Awaitable[T]) -> T:
         """Wait during the start; a stop that comes meanwhile ends it."""
-        task = asyncio.ensure_future(waiting)
-        stop = asyncio.ensure_future(self._stop.wait())
-        try:
-            await asyncio.wait({task, stop}, return_when=asyncio.FIRST_COMPLETED)
-            if not task.done():
-                raise Stopped
-            return task.result()
-        finally:
-            for each in (task, stop):
-                each.cancel()
+        return await unless(self._stop, waiting)
 
 
-class Stopped(Exception):
-    """The worker was told to stop before it was ready."""
+async def _caught_up(control: ControlReader, reading: asyncio.Task[None]) -> None:
+    """Returns when all cancellations so far are known. Raises what ended the reading."""
+    ready = asyncio.create_task(control.ready.wait())
+    try:
+        await asyncio.wait({ready, reading}, return_when=asyncio.FIRST_COMPLETED)
+        if not ready.done():
+            reading.result()
+    finally:
+        ready.cancel()
