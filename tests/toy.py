@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import os
+import socket
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from molfleet.blobs.port import BlobsUnavailable
 from molfleet.errors import Code, Rejected
 from molfleet.messages.generated import (
+    BlobRef,
     CalculateFeatureVectors,
     FeatureVectorsCalculated,
     FeatureVectorsCalculationFailed,
@@ -47,6 +51,8 @@ def features(command: CalculateFeatureVectors, context: Context) -> FeatureVecto
     _note(command)
     context.progress("working", 0.5, "half")
     _ACTIONS[command.options.get("do", "store")](command, context)
+    if command.options.get("do") == "nothing":
+        return None  # type: ignore[return-value]
     path = context.scratch / "out.txt"
     path.write_text(command.options.get("text", "a result"))
     ref = context.store(path, bucket=command.output_bucket)
@@ -115,6 +121,47 @@ def _hog(command: CalculateFeatureVectors, context: Context) -> None:
     time.sleep(60)
 
 
+def _orphan(command: CalculateFeatureVectors, context: Context) -> None:
+    """Dies, and leaves behind a process that holds the socket to the worker open."""
+    if os.fork() == 0:
+        time.sleep(60)
+        os._exit(0)
+    os.kill(os.getpid(), 9)
+
+
+def _junk(command: CalculateFeatureVectors, context: Context) -> None:
+    """As a library that writes to the wrong file descriptor."""
+    sock: socket.socket = getattr(context, "_sock")  # noqa: B009
+    sock.sendall(bytes.fromhex(command.options["junk"]))
+    time.sleep(60)
+
+
+def _loud_reject(command: CalculateFeatureVectors, context: Context) -> None:
+    details: dict[str, Any] = {"name": "\udc80", "line": 7, "long": "x" * 100_000}
+    raise Rejected(Code.UNREADABLE_FILE, "\udcff" + "very long " * 1_000_000, details=details)
+
+
+def _flood(command: CalculateFeatureVectors, context: Context) -> None:
+    for number in range(20_000):
+        context.progress(f"stage {number}", math.nan, "\udc80", math.inf)
+    context.progress("done", 2.0)
+
+
+def _giant_emit(command: CalculateFeatureVectors, context: Context) -> None:
+    ref = BlobRef(bucket="b", key="x" * (6 << 20))
+    context.emit(ModelThumbnailGenerated.answer(command, blob=ref, width=300))
+
+
+def _many_emits(command: CalculateFeatureVectors, context: Context) -> None:
+    ref = BlobRef(bucket="b", key="x" * (1 << 20))
+    for _ in range(20):
+        context.emit(ModelThumbnailGenerated.answer(command, blob=ref, width=300))
+
+
+def _nothing(command: CalculateFeatureVectors, context: Context) -> None:
+    """A handler whose author forgot the `return`: see `features`."""
+
+
 def _checkpoint_then_die(command: CalculateFeatureVectors, context: Context) -> None:
     """Gets one step further with each life, and dies after each."""
     done = 0
@@ -141,6 +188,13 @@ _ACTIONS: dict[str, Callable[[CalculateFeatureVectors, Context], None]] = {
     "away-once": _away_once,
     "hog": _hog,
     "checkpoint-then-die": _checkpoint_then_die,
+    "orphan": _orphan,
+    "junk": _junk,
+    "loud-reject": _loud_reject,
+    "flood": _flood,
+    "giant-emit": _giant_emit,
+    "many-emits": _many_emits,
+    "nothing": _nothing,
 }
 
 
@@ -192,12 +246,19 @@ def _single(command: SingleStructurePredict) -> TerminalEvent:
     match command.structure:
         case "kill":
             os.kill(os.getpid(), 9)
+        case "kill-once" if not (marker := Path(command.properties["marker"])).exists():
+            marker.touch()
+            os.kill(os.getpid(), 9)
         case "kill-worker":
             stat = Path(f"/proc/{os.getppid()}/stat").read_text()
             os.kill(int(stat.rpartition(")")[2].split()[1]), 9)
             time.sleep(60)
         case "stall":
             time.sleep(3600)
+        case "giant":
+            return SingleStructurePredicted.answer(
+                command, property_name="x" * (6 << 20), models=(), consensus=None, explanation=None
+            )
         case "error":
             raise KeyError("a mistake in a handler")
         case "bad":

@@ -25,7 +25,7 @@ from molfleet.telemetry.metrics import Metrics
 
 log = get_logger(__name__)
 
-_POLL_S = 0.5
+_POLL_S = 0.2
 _STUCK_S = 60.0
 #: Far longer than any rebalance takes.
 _STALLED_S = 120.0
