@@ -25,8 +25,7 @@ class Ears:
             records = await self.reader.poll(0.2)
             now = time.monotonic()
             for record in records:
-                subject = next(value for name, value in record.headers if name == "ce_subject")
-                self.seen.setdefault(subject, now)
+                self.seen.setdefault(dict(record.headers)["ce_subject"] or b"", now)
             self.count += len(records)
             self._came.set()
 

@@ -62,8 +62,9 @@ class Report:
         rival_values: Sequence[float] = (),
         goal: float | None = None,
         less_is_better: bool = False,
+        note: bool = True,
     ) -> Figure:
-        """The median over rounds, against the median of the rival's rounds."""
+        """The median over rounds, against the median of the rival's rounds; a note tells their range."""
         value = statistics.median(values)
         rival_value = statistics.median(rival_values) if rival_values else None
         ratio = None
@@ -72,7 +73,7 @@ class Report:
             ratio = over / under if under else None
         figure = Figure(name, value, unit, rival, rival_value, ratio, goal)
         self.figures.append(figure)
-        if len(values) > 1:
+        if note and len(values) > 1:
             self.notes.append(f"{name}: {_range(values)} {unit} over {len(values)} rounds")
         return figure
 
@@ -124,15 +125,16 @@ def alternating(rounds: int, names: Sequence[str]) -> Iterator[str]:
         yield from names if number % 2 == 0 else reversed(names)
 
 
-def options(description: str, arguments: Sequence[str] | None = None) -> Options:
+def options(description: str, arguments: Sequence[str] | None = None, *, profiles: bool = True) -> Options:
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--quick", action="store_true", help="a minute's look: one short round")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as well")
-    parser.add_argument(
-        "--profile", type=Path, metavar="DIR", help="profile our workers (which slows them) into DIR"
-    )
+    if profiles:
+        parser.add_argument(
+            "--profile", type=Path, metavar="DIR", help="profile our workers (which slows them) into DIR"
+        )
     found = parser.parse_args(arguments)
-    return Options(found.quick, found.json, found.profile)
+    return Options(found.quick, found.json, found.profile if profiles else None)
 
 
 def _range(values: Sequence[float]) -> str:

@@ -46,7 +46,7 @@ class Application:
     async def publish(self, command: SingleStructurePredict, headers: Headers, started: float) -> None:
         key, value, own = self.answerer.event(command, headers, started)
         await self.broker.publish(
-            value, self.target, key=key, headers={name: text.decode() for name, text in own}
+            value, self.target, key=key, headers={name: (text or b"").decode() for name, text in own}
         )
 
     async def acknowledge(self, message: KafkaMessage, count: int) -> None:
