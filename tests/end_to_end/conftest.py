@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path
 
 import pytest
 
 from molfleet.local.s3 import LocalS3
+from molfleet.local.workers import KINDS
 from molfleet.messages.generated import ModelRef, ModelTrained
 from tests import builders
 from tests.end_to_end.fleet import RealFleet
-from tests.fixtures_kafka import kafka_broker, local_broker
-from tests.fixtures_s3 import s3_server
 
-__all__ = ["kafka_broker", "local_broker", "s3_server"]
-
-#: Molecules of the small model that tests share, with how many features and trees it has.
+#: How the model is trained that tests share.
 SMALL = {
     "method": "randomforestregressor",
     "featurizers": [builders.ecfp(256)],
     "hyper_parameters": {"n_estimators": 20},
     "k_fold": 2,
 }
+
+
+def s3_connected(
+    bootstrap: str, directory: Path, environment: Mapping[str, str], kinds: Sequence[str] = KINDS
+) -> RealFleet:
+    """A fleet on an S3 store, whose credentials stay out of this process's environment."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            patch.setenv(name, environment[name])
+        for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
+            patch.delenv(name, raising=False)
+        return RealFleet(bootstrap, directory, environment, kinds)
 
 
 @pytest.fixture(scope="session")
@@ -45,10 +55,7 @@ async def s3_fleet(
         "MOLFLEET_OUTPUT_BUCKET": "end-to-end-outputs",
         "MOLFLEET_STATE_BUCKET": "end-to-end-state",
     }
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-            patch.setenv(name, environment[name])
-        fleet = RealFleet(kafka_broker, tmp_path_factory.mktemp("s3-fleet"), environment)
+    fleet = s3_connected(kafka_broker, tmp_path_factory.mktemp("s3-fleet"), environment)
     try:
         await fleet.start()
         yield fleet

@@ -18,13 +18,15 @@ class FaultyProxy:
 
     `lose`: the server does it all, the client hears nothing. `cut:N`: the answer breaks off after N
     bytes of its body. A number: that status is answered and the server never asked.
-    `before` is called with the method of each request, before it is passed on.
+    `before` is called with the method of each request, before it is passed on. To the buckets in
+    `denied` nobody gets.
     """
 
     def __init__(self, port: int) -> None:
         self.upstream = port
         self.seen: list[str] = []
         self.before: Callable[[str], None] = lambda method: None
+        self.denied: set[str] = set()
         self._planned: dict[str, deque[str]] = defaultdict(deque)
         self._lock = threading.Lock()
         self._server = ThreadingHTTPServer((HOST, 0), self._handler())
@@ -56,7 +58,9 @@ class FaultyProxy:
         self._server.server_close()
         self._thread.join()
 
-    def next_fault(self, method: str) -> str:
+    def next_fault(self, method: str, path: str) -> str:
+        if path.split("/")[1].partition("?")[0] in self.denied:
+            return "403"
         with self._lock:
             self.seen.append(method)
             return self._planned[method].popleft() if self._planned[method] else ""
@@ -69,7 +73,7 @@ class FaultyProxy:
 
             def _pass_on(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                fault = proxy.next_fault(self.command)
+                fault = proxy.next_fault(self.command, self.path)
                 proxy.before(self.command)
                 if fault.isdigit():
                     self._answer(int(fault))
