@@ -102,14 +102,15 @@ class Program:
 
     def about(self, record: Any, value: bytes) -> dict[str, Any] | None:
         """What a record says about our command, if it is the end of it."""
-        headers = {name: text.decode("utf-8", "backslashreplace") for name, text in record.headers}
-        told = {"key": record.key.decode(), "headers": headers, "value": value.hex()}
-        if record.topic.endswith(".dead-letters"):
-            return {"dead_letter": True, **told} if record.value == value else None
-        name, event = self.event(record.value)
-        if event["id"] != uuid.UUID(self.task["fields"]["id"]) or "elapsed_ms" not in event:
+        dead = record.topic.endswith(".dead-letters")
+        name, event = ("", {}) if dead else self.event(record.value)
+        ours = record.value == value if dead else event["id"] == uuid.UUID(self.task["fields"]["id"])
+        if not ours or not (dead or "elapsed_ms" in event):
             return None
-        return {"type": name, "event": plain(event), "fingerprint": record.value[2:10].hex(), **told}
+        headers = {name: text.decode("utf-8", "backslashreplace") for name, text in record.headers}
+        told = {"sent_as": value[2:10].hex(), "key": record.key.decode(), "headers": headers}
+        mark = record.value[2:10].hex()
+        return {**told, "fingerprint": mark, "dead_letter": dead, "type": name, "event": plain(event)}
 
 
 def main() -> None:
