@@ -9,8 +9,9 @@ from contextlib import suppress
 
 import psutil
 
-from bench.report import Options, Report, options
-from bench.site import Site, open_site
+from bench.program import run
+from bench.report import Options, Report
+from bench.site import Site
 from molfleet.local.workers import KINDS, LocalWorkers, WorkerProcess
 
 _SETTLE_S = 5.0
@@ -68,13 +69,5 @@ async def measure(site: Site, chosen: Options) -> Report:
     return report
 
 
-def main() -> int:
-    chosen = options(__doc__ or "", profiles=False)
-    with open_site() as site:
-        report = asyncio.run(measure(site, chosen))
-    report.finish(chosen)
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(__doc__ or "", measure))

@@ -8,8 +8,9 @@ from collections import defaultdict
 from pathlib import Path
 
 from bench.heavy import measure_heavy
-from bench.report import Options, Report, alternating, options
-from bench.site import Site, open_site
+from bench.program import run
+from bench.report import Options, Report, alternating
+from bench.site import Site
 from bench.work import ASPIRIN, Prepared, prepared, singles
 from molfleet.messages.codec import Codec
 
@@ -74,15 +75,5 @@ async def measure(site: Site, chosen: Options) -> Report:
     return report
 
 
-def main() -> int:
-    chosen = options(__doc__ or "")
-    if chosen.profile is not None:
-        chosen.profile.mkdir(parents=True, exist_ok=True)
-    with open_site() as site:
-        report = asyncio.run(measure(site, chosen))
-    report.finish(chosen)
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(__doc__ or "", measure, profiles=True))

@@ -15,9 +15,10 @@ from bench.batch import Batches
 from bench.ears import listening
 from bench.load import Load, Sustained
 from bench.models import METHODS, train
+from bench.program import run
 from bench.raw import raw_rate
-from bench.report import Options, Report, alternating, options, percentile
-from bench.site import Site, Stage, open_site
+from bench.report import Options, Report, alternating, percentile
+from bench.site import Site, Stage
 from bench.work import nci_structures, prepared, singles
 from molfleet.blobs.factory import open_store
 from molfleet.local.workers import LocalWorkers
@@ -155,13 +156,5 @@ async def measure(site: Site, chosen: Options) -> Report:
     return report
 
 
-def main() -> int:
-    chosen = options(__doc__ or "", profiles=False)
-    with open_site() as site:
-        report = asyncio.run(measure(site, chosen))
-    report.finish(chosen)
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(__doc__ or "", measure))
