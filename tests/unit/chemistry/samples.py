@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from rdkit import Chem, RDConfig
 
+from molfleet.chemistry.records import Parsed, RawRecord, open_records, parse
+from molfleet.errors import RecordCode
 from tests.paths import SHARED_DATA
 
 NCI_SDF = Path(RDConfig.RDDataDir) / "NCI" / "first_200.props.sdf"
@@ -39,3 +41,21 @@ def sdf_of(*smiles: str, fields: dict[str, str] | None = None) -> str:
         tags = "".join(f">  <{name}>\n{value}\n\n" for name, value in (fields or {}).items())
         records.append(f"{Chem.MolToMolBlock(mol)}{tags}$$$$\n")
     return "".join(records)
+
+
+def write(directory: Path, name: str, content: str | bytes) -> Path:
+    path = directory / name
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def seen(raw: RawRecord) -> tuple[int, int, str, str | bytes, dict[str, str]]:
+    return raw.record, raw.line, raw.title, raw.block, dict(raw.properties)
+
+
+def smiles_of(path: Path, **options: str) -> list[str | RecordCode]:
+    found: list[str | RecordCode] = []
+    for raw in open_records(path, **options):
+        parsed = parse(raw)
+        found.append(Chem.MolToSmiles(parsed.mol) if isinstance(parsed, Parsed) else parsed.code)
+    return found
