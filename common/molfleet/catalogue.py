@@ -1,4 +1,4 @@
-"""One class serves everything that a command can name: featurizers, algorithms, splits, metrics, formats."""
+"""One class for everything that a command can name: featurizers, algorithms, splits, metrics, formats."""
 
 from __future__ import annotations
 

@@ -59,9 +59,7 @@ class BlobSettings(_Group):
         "file://./.local/blobs",
         description="file:///directory, s3://, or memory:// (one process only, for tests).",
     )
-    max_input_bytes: int = Field(
-        64 << 30, ge=1, description="Largest input file that a command may name."
-    )
+    max_input_bytes: int = Field(64 << 30, ge=1, description="Largest input file that a command may name.")
     max_model_bytes: int = Field(2 << 30, ge=1, description="Largest model that a command may name.")
 
 

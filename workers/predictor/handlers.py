@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from molfleet.messages.generated import (
     PredictionFailed,
     PredictProperties,
@@ -12,8 +15,9 @@ from molfleet.runtime.handler import Handler, LightHandler
 from workers.predictor import batch, single
 
 
-def _models(command: SingleStructurePredict) -> frozenset[tuple[str, str]]:
-    return frozenset((ref.blob.bucket, ref.blob.key) for ref in command.models)
+def _models(fields: Mapping[str, Any]) -> frozenset[tuple[str, str]]:
+    """The models that a SingleStructurePredict names, from its plain fields."""
+    return frozenset((ref["blob"]["bucket"], ref["blob"]["key"]) for ref in fields["models"])
 
 
 #: pyarrow imports it with the first array.

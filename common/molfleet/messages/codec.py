@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from molfleet.messages.generated import ALL_RECORDS
 from molfleet.messages.published import published_schemas
-from molfleet.messages.record import Command, Record
+from molfleet.messages.record import Record
 from molfleet.messages.schema import check_bounded, fingerprint, full_name, without_logical_types
 
 SINGLE_OBJECT = b"\xc3\x01"
@@ -166,6 +166,17 @@ class Codec:
         Raises Undecodable, UnknownFingerprint, InvalidFields; Unavailable where the registry is needed
         and away.
         """
+        record_type, values = self.glance(value)
+        try:
+            return record_type.model_validate(values)
+        except ValidationError as error:
+            raise InvalidFields(record_type, values, problems(error)) from None
+
+    def glance(self, value: bytes | None) -> tuple[type[Record], dict[str, Any]]:
+        """The type and the plain fields of a message, not yet held against the rules of the type.
+
+        Ids are text, times milliseconds. Raises as `decode` does, but for InvalidFields.
+        """
         if not value:
             raise Undecodable("the value is null" if value is None else "the value is empty")
         if len(value) > self._max_bytes:
@@ -181,11 +192,7 @@ class Codec:
             )
         if isinstance(reading, str):
             raise Undecodable(reading)
-        values = _read(reading, value, head)
-        try:
-            return reading.record_type.model_validate(values)
-        except ValidationError as error:
-            raise InvalidFields(reading.record_type, values, problems(error)) from None
+        return reading.record_type, _read(reading, value, head)
 
     def learn(self, schema_json: str) -> str:
         """Make values of this writer's schema readable; returns its fingerprint.
@@ -282,16 +289,3 @@ def problems(error: ValidationError) -> list[str]:
     """One sentence per field at fault, without the values, which may be long or private."""
     found = error.errors(include_url=False, include_context=False, include_input=False)
     return [f"{'.'.join(map(str, each['loc'])) or 'record'}: {each['msg']}" for each in found]
-
-
-def same_command(first: Command, second: Command) -> bool:
-    """Whether two commands ask for the same: type and all fields, `time_stamp` aside.
-
-    Types of values count (1, 1.0 and true differ), and NaN equals itself.
-    """
-    return first.full_name == second.full_name and _content(first) == _content(second)
-
-
-def _content(command: Command) -> str:
-    fields = command.model_dump(mode="json", exclude={"time_stamp"})
-    return json.dumps(fields, sort_keys=True)

@@ -30,7 +30,8 @@ def terminal_id(run: Run) -> str:
 
 def event_id(headers: Headers) -> str:
     """The `ce_id` of an event; empty where it has none."""
-    return next(((value or b"").decode("utf-8", "replace") for name, value in headers if name == "ce_id"), "")
+    found = next((value for name, value in headers if name == "ce_id"), None)
+    return (found or b"").decode("utf-8", "replace")
 
 
 class HistoryIndex:

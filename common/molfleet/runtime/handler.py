@@ -127,13 +127,14 @@ class LightHandler:
     """One row of a worker's table: a light command, run in micro-batches in resident processes.
 
     `run(commands, context)` returns one event per command, in order; a command that cannot be
-    answered gets its failure event in its place. `group` says which commands are worth one batch.
+    answered gets its failure event in its place. `group(fields)` says which commands are worth one
+    batch, from their plain fields, before these are held against their rules.
     """
 
     run: Callable[[Sequence[Any], LightContext], Sequence[TerminalEvent]]
     failure: type[FailureEvent]
     resident: Callable[[LightContext], Any] = field(default=lambda context: None)
-    group: Callable[[Any], Hashable] = field(default=lambda command: None)
+    group: Callable[[Mapping[str, Any]], Hashable] = field(default=lambda fields: None)
 
 
 HandlerTable = Mapping[type[Command], Handler | LightHandler]

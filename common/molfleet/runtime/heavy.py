@@ -14,11 +14,11 @@ from molfleet.ledger.keys import Keys
 from molfleet.ledger.leases import Held
 from molfleet.ledger.receipts import Receipt
 from molfleet.runtime.conclude import Conclusion, conclude, outgoing
-from molfleet.runtime.dead_letters import dead_letter
 from molfleet.runtime.heavy_attempts import hand_back, run_attempts
 from molfleet.runtime.intake import Taken, Unreadable
 from molfleet.runtime.lane import Lane
 from molfleet.runtime.lease_keeper import LeaseKeeper
+from molfleet.runtime.send_dead_letter import send_dead_letter
 from molfleet.runtime.services import Services
 from molfleet.runtime.steps import Step
 from molfleet.telemetry import logs
@@ -75,7 +75,7 @@ class HeavyLane:
     async def _way(self, record: Incoming) -> None:
         taken = await self._patiently(lambda: self._services.intake.read(record))
         if isinstance(taken, Unreadable):
-            await self._dead_letter(record, taken.reason, taken.message)
+            await send_dead_letter(self._services, self._lane, record, taken.reason, taken.message)
             self._lane.finished(record)
             return
         await self._services.hook(Step.DECODED)
@@ -166,7 +166,9 @@ class HeavyLane:
         """Publish what the receipt holds, byte for byte, then let the offset be committed."""
         record, services = taken.record, self._services
         if not await self._patiently(lambda: services.intake.same_content(taken, receipt.command)):
-            await self._dead_letter(
+            await send_dead_letter(
+                self._services,
+                self._lane,
                 record,
                 _CONFLICT,
                 f"Another {taken.command_type} with id {taken.identity.id} and other content was answered "
@@ -176,7 +178,9 @@ class HeavyLane:
         else:
             if receipt.dead_letter:
                 code = receipt.code or Code.WORKER_CRASHED
-                await self._dead_letter(record, code, "The failure event says why.")
+                await send_dead_letter(
+                    self._services, self._lane, record, code, "The failure event says why."
+                )
                 await services.hook(Step.DEAD_LETTERED)
             await self._patiently(lambda: services.producer.publish(outgoing(receipt)))
             await services.hook(Step.PUBLISHED)
@@ -192,13 +196,6 @@ class HeavyLane:
                 taken.generation,
             )
         return code
-
-    async def _dead_letter(self, record: Incoming, reason: str, message: str) -> None:
-        topic = self._services.topics.dead_letters_of(record.topic)
-        letter = dead_letter(record, topic, self._lane.group, reason, message)
-        await self._patiently(lambda: self._services.producer.publish([letter]))
-        self._services.metrics.dead_lettered(record.topic, reason)
-        log.warning("dead letter", topic=record.topic, offset=record.offset, code=reason, reason=message)
 
     @asynccontextmanager
     async def _slot(self, taken: Taken, *, alone: bool) -> AsyncIterator[bool]:

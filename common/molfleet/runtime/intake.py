@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
 import time
 from collections.abc import Collection, Mapping
 from contextlib import suppress
@@ -17,6 +16,7 @@ from pydantic import ValidationError
 from molfleet.broker.port import Incoming
 from molfleet.errors import Code, Rejected
 from molfleet.messages.codec import Codec, InvalidFields, Undecodable, UnknownFingerprint
+from molfleet.messages.content import content_of, content_of_fields
 from molfleet.messages.directory import SchemaDirectory
 from molfleet.messages.envelope import generation_of
 from molfleet.messages.record import EPOCH, Command, Record
@@ -93,6 +93,22 @@ class Intake:
         except Undecodable as error:
             return Unreadable("UNDECODABLE", str(error))
 
+    def glance(self, record: Incoming) -> tuple[str, dict[str, Any]] | None:
+        """Type and plain fields of a record that looks like a good command in our own schema.
+
+        None where `read` has to look closely. The fields are not held against the rules of the type:
+        whoever computes the command does that.
+        """
+        value = record.value or b""
+        if not self._codec.is_current(value):
+            return None
+        try:
+            record_type, values = self._codec.glance(value)
+        except (Undecodable, UnknownFingerprint):
+            return None
+        name = record_type.full_name
+        return (name, values) if name in self._types[record.topic] else None
+
     async def decode(self, record: Incoming) -> Record | None:
         """Any record of a topic, or None where it cannot be read. Raises Unavailable."""
         try:
@@ -116,10 +132,10 @@ class Intake:
         try:
             command = self._codec.decode(value)
         except InvalidFields as error:
-            return _content(error.record_type.full_name, error.values)
+            return content_of_fields(error.record_type.full_name, error.values)
         except (Undecodable, UnknownFingerprint):
             return hashlib.sha256(value).hexdigest()
-        return _content(command.full_name, command.model_dump(mode="json"))
+        return content_of(command) if isinstance(command, Command) else hashlib.sha256(value).hexdigest()
 
     async def _decode(self, value: bytes | None) -> Record:
         if value is None:
@@ -171,9 +187,3 @@ class Intake:
     def _current(self, value: bytes, command: Command) -> bytes:
         """The command in our own schema: child processes know no other."""
         return value if self._codec.is_current(value) else self._codec.encode_single_object(command)
-
-
-def _content(name: str, values: dict[str, Any]) -> str:
-    fields = {field: value for field, value in values.items() if field != "time_stamp"}
-    text = json.dumps([name, fields], sort_keys=True, default=repr)
-    return hashlib.sha256(text.encode()).hexdigest()

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import deque
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
-from molfleet.broker.port import Incoming, Outgoing
+from molfleet.broker.port import Incoming
 from molfleet.errors import Code, Rejected
-from molfleet.messages.envelope import event_key
-from molfleet.runtime.dead_letters import dead_letter
 from molfleet.runtime.failures import failure_event
 from molfleet.runtime.handler import LightHandler
 from molfleet.runtime.intake import Taken, Unreadable
 from molfleet.runtime.job import Residence, row_of
 from molfleet.runtime.lane import Lane
 from molfleet.runtime.light_starts import LightStarts
+from molfleet.runtime.resident import INVALID
 from molfleet.runtime.residents import Answer, HandlerFailed, ProcessLost, ResidentProcess
+from molfleet.runtime.send_dead_letter import send_dead_letter
 from molfleet.runtime.services import Services
 from molfleet.runtime.steps import Step
 from molfleet.telemetry.logs import get_logger
-from molfleet.telemetry.metrics import DONE
 
 log = get_logger(__name__)
 
@@ -33,10 +31,17 @@ _ALONE_FROM = 2
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
-    taken: Taken
-    row: LightHandler
+    """A command that looks good; its fields are held against their rules where it is computed."""
+
+    record: Incoming
+    command_type: str
+    value: bytes
     group: Hashable
-    arrived: float
+    expires_ms: int | None
+
+
+#: A record, its type and its answer; None where it went to the dead letters instead.
+_Answered = tuple[Incoming, str, Answer | None]
 
 
 class LightLane:
@@ -88,49 +93,65 @@ class LightLane:
                 raise
             except Exception:
                 log.exception("light commands cannot go on", topic=self._lane.topic)
-                self._lane.patience.broken(self._lane.topic)
-                return
+                return self._lane.patience.broken(self._lane.topic)
 
     async def _admit_arrived(self) -> None:
         while self._arrived:
             record = self._arrived.popleft()
             suspicion = self.starts.suspicion(record)
             if suspicion >= _ALONE_FROM:
-                await self._settled()
+                await self._until_settled()
                 await self._run_suspect(record, suspicion)
                 continue
-            await self._begin(record)
-            waiting = await self._accept(record)
+            if self.starts.to_begin(record):
+                await self._begin(record)
+            waiting = self._glance(record) or await self._accept(record)
             if waiting is not None:
                 self._queue.append(waiting)
 
     async def _begin(self, record: Incoming) -> None:
         await self._lane.patience(lambda: self.starts.begin(record))
 
+    def _glance(self, record: Incoming) -> _Waiting | None:
+        """The command in a record that needs no closer look, which is nearly every one."""
+        glanced = self._services.intake.glance(record)
+        if glanced is None:
+            return None
+        command_type, fields = glanced
+        self._services.metrics.began(command_type, _place(record))
+        group = self._row(command_type).group(fields)
+        return _Waiting(record, command_type, record.value or b"", group, fields["expires_at"])
+
     async def _accept(self, record: Incoming) -> _Waiting | None:
         """The command in a record, unless it is settled without computing."""
-        services = self._services
-        taken = await self._lane.patience(lambda: services.intake.read(record))
+        taken = await self._read(record)
         if isinstance(taken, Unreadable):
-            await self._dead_letter(record, taken.reason, taken.message)
+            await send_dead_letter(self._services, self._lane, record, taken.reason, taken.message)
             self._finish([record])
             return None
-        row = row_of(services.table, taken.command_type)
-        if not isinstance(row, LightHandler):
-            raise TypeError(f"{taken.command_type} is not a light command")
-        verdict = taken.unfit(services.now())
-        if verdict is not None:
-            await self._publish([(taken, self._failure(taken, row, verdict))])
+        if (verdict := taken.unfit(self._services.now())) is not None:
+            await self._publish([(record, taken.command_type, self._failure(taken, verdict))])
             return None
-        services.metrics.began(taken.command_type, _place(record))
-        return _Waiting(taken, row, row.group(taken.command), time.monotonic())
+        self._services.metrics.began(taken.command_type, _place(record))
+        fields = taken.command.model_dump() if taken.command is not None else {}
+        group = self._row(taken.command_type).group(fields)
+        return _Waiting(record, taken.command_type, taken.value, group, None)
+
+    async def _read(self, record: Incoming) -> Taken | Unreadable:
+        return await self._lane.patience(lambda: self._services.intake.read(record))
+
+    def _row(self, command_type: str) -> LightHandler:
+        row = row_of(self._services.table, command_type)
+        if not isinstance(row, LightHandler):
+            raise TypeError(f"{command_type} is not a light command")
+        return row
 
     async def _run_suspect(self, record: Incoming, suspicion: int) -> None:
         """A record that a worker may have died of: alone, committed alone, given up past the limit."""
         limit = max(self._services.settings.worker.crash_limit, _ALONE_FROM + 1)
         if suspicion < limit:
             await self._begin(record)
-            waiting = await self._accept(record)
+            waiting = self._glance(record) or await self._accept(record)
             if waiting is not None:
                 await self._run(self._idle.pop(), [waiting])
         else:
@@ -138,18 +159,16 @@ class LightLane:
         await self._lane.commit()
 
     async def _give_up(self, record: Incoming, deaths: int) -> None:
-        taken = await self._lane.patience(lambda: self._services.intake.read(record))
         message = f"The command was given up after the worker that computed it died {deaths} times."
-        await self._dead_letter(record, Code.WORKER_CRASHED, message)
+        await send_dead_letter(self._services, self._lane, record, Code.WORKER_CRASHED, message)
+        taken = await self._read(record)
         if isinstance(taken, Unreadable):
             self._finish([record])
             return
-        row = row_of(self._services.table, taken.command_type)
         verdict = Rejected(Code.WORKER_CRASHED, message, details={"deaths": str(deaths)})
-        await self._publish([(taken, self._failure(taken, row, verdict))])
+        await self._publish([(record, taken.command_type, self._failure(taken, verdict))])
 
-    async def _settled(self) -> None:
-        """Returns when nothing runs and nothing waits here."""
+    async def _until_settled(self) -> None:
         while self._queue or self._tasks:
             while self._queue and self._idle:
                 await self._run_next()
@@ -188,28 +207,27 @@ class LightLane:
             await services.hook(Step.LIGHT_COMPUTED)
         except asyncio.CancelledError:
             for waiting in batch:
-                self._lane.abandoned(waiting.taken.record)
+                self._lane.abandoned(waiting.record)
             raise
         finally:
             self._idle.append(process)
             self._changed.set()
-        services.metrics.batch_ran(batch[0].taken.command_type, len(batch))
+        services.metrics.batch_ran(batch[0].command_type, len(batch))
         await self._publish(answers)
 
-    async def _answers(
-        self, process: ResidentProcess, batch: Sequence[_Waiting]
-    ) -> list[tuple[Taken, Answer]]:
+    async def _answers(self, process: ResidentProcess, batch: Sequence[_Waiting]) -> list[_Answered]:
         """In order; what has expired in the queue is not begun."""
-        verdicts = [waiting.taken.unfit(self._services.now()) for waiting in batch]
-        timely = [waiting for waiting, verdict in zip(batch, verdicts, strict=True) if verdict is None]
+        now_ms = self._services.now().timestamp() * 1000
+        late = [one.expires_ms is not None and one.expires_ms < now_ms for one in batch]
+        timely = [one for one, expired in zip(batch, late, strict=True) if not expired]
         computed = iter(await self._compute(process, timely) if timely else [])
-        return [
-            (
-                waiting.taken,
-                next(computed) if verdict is None else self._failure(waiting.taken, waiting.row, verdict),
-            )
-            for waiting, verdict in zip(batch, verdicts, strict=True)
-        ]
+        answered: list[_Answered] = []
+        for one, expired in zip(batch, late, strict=True):
+            answer = None if expired else next(computed)
+            if answer is None or answer.code == INVALID:
+                answer = await self._refusal(one.record)
+            answered.append((one.record, one.command_type, answer))
+        return answered
 
     async def _compute(
         self, process: ResidentProcess, batch: Sequence[_Waiting], *, again: bool = False
@@ -220,49 +238,53 @@ class LightLane:
         it does so twice.
         """
         deadline_s = self._services.settings.worker.single_deadline_s
-        commands = [(waiting.taken.value, waiting.taken.record.headers) for waiting in batch]
         try:
-            return await process.run(commands, deadline_s)
+            return await process.run([(one.value, one.record.headers) for one in batch], deadline_s)
         except (ProcessLost, HandlerFailed) as error:
             if len(batch) > 1:
                 log.warning("a batch failed and is run singly", size=len(batch), reason=str(error))
                 return [answer for one in batch for answer in await self._compute(process, [one])]
             if isinstance(error, ProcessLost) and not error.stalled and not again:
                 return await self._compute(process, batch, again=True)
-            return [self._failure(batch[0].taken, batch[0].row, _verdict(error, deadline_s))]
+            return [await self._failed(batch[0].record, _verdict(error, deadline_s))]
 
-    def _failure(self, taken: Taken, row: LightHandler | object, verdict: Rejected) -> Answer:
-        if not isinstance(row, LightHandler):
-            raise TypeError(f"{taken.command_type} is not a light command")
-        event = failure_event(row, taken.identity, taken.command, verdict)
+    async def _failed(self, record: Incoming, verdict: Rejected) -> Answer:
+        taken = await self._read(record)
+        if isinstance(taken, Unreadable):
+            raise TypeError(f"what was computed cannot be read: {taken.message}")
+        return self._failure(taken, verdict)
+
+    async def _refusal(self, record: Incoming) -> Answer | None:
+        """The answer to a command that a closer look finds invalid or expired; None for a dead letter."""
+        taken = await self._read(record)
+        if isinstance(taken, Unreadable):
+            await send_dead_letter(self._services, self._lane, record, taken.reason, taken.message)
+            return None
+        verdict = taken.unfit(self._services.now())
+        return self._failure(taken, verdict or Rejected(Code.INTERNAL, "The command was refused."))
+
+    def _failure(self, taken: Taken, verdict: Rejected) -> Answer:
+        event = failure_event(self._row(taken.command_type), taken.identity, taken.command, verdict)
         message = self._services.announcer.message(taken.origin, event, started=taken.started)
-        return Answer(str(verdict.code), message.topic, message.value or b"", message.headers)
+        return Answer(str(verdict.code), message)
 
-    async def _publish(self, answered: Sequence[tuple[Taken, Answer]]) -> None:
+    async def _publish(self, answered: Sequence[_Answered]) -> None:
         services = self._services
-        messages = [
-            Outgoing(answer.topic, event_key(taken.identity.correlation_id), answer.value, answer.headers)
-            for taken, answer in answered
-        ]
+        messages = [answer.message for _, _, answer in answered if answer is not None]
         await self._lane.patience(lambda: services.producer.publish(messages))
         await services.hook(Step.LIGHT_PUBLISHED)
-        for taken, answer in answered:
-            place = _place(taken.record)
-            services.metrics.began(taken.command_type, place)
-            services.metrics.ended(taken.command_type, place, answer.code or DONE)
-        self._finish([taken.record for taken, _ in answered])
+        ended: dict[str, list[tuple[Hashable, str]]] = {}
+        for record, command_type, answer in answered:
+            code = answer.code if answer is not None else Code.INVALID_COMMAND
+            ended.setdefault(command_type, []).append((_place(record), code))
+        for command_type, codes in ended.items():
+            services.metrics.all_ended(command_type, codes)
+        self._finish([record for record, _, _ in answered])
 
     def _finish(self, records: Sequence[Incoming]) -> None:
         for record in records:
             self.starts.finished(record)
             self._lane.finished(record)
-
-    async def _dead_letter(self, record: Incoming, reason: str, message: str) -> None:
-        topic = self._services.topics.dead_letters_of(record.topic)
-        letter = dead_letter(record, topic, self._lane.group, reason, message)
-        await self._lane.patience(lambda: self._services.producer.publish([letter]))
-        self._services.metrics.dead_lettered(record.topic, reason)
-        log.warning("dead letter", topic=record.topic, offset=record.offset, code=reason, reason=message)
 
 
 def _verdict(error: ProcessLost | HandlerFailed, deadline_s: float) -> Rejected:

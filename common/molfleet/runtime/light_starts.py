@@ -50,6 +50,11 @@ class LightStarts:
         start = self._open.get(record.source)
         return start.starts if start is not None else 0
 
+    def to_begin(self, record: Incoming) -> bool:
+        """Whether `begin` has something to note."""
+        start = self._open.get(record.source)
+        return start is not None and not start.noted
+
     async def begin(self, record: Incoming) -> None:
         """Note that the first record of its partition is about to run."""
         start = self._open.get(record.source)

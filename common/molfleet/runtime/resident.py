@@ -17,6 +17,7 @@ from molfleet.blobs.port import BlobStore
 from molfleet.broker.port import Headers
 from molfleet.errors import Unavailable
 from molfleet.ledger.transfer import resolve, version
+from molfleet.messages.codec import InvalidFields
 from molfleet.messages.factory import open_codec
 from molfleet.messages.generated import BlobRef
 from molfleet.messages.record import Command, FailureEvent, TerminalEvent
@@ -26,8 +27,13 @@ from molfleet.runtime.failures import failure_event, largest_event, too_large
 from molfleet.runtime.handler import LightHandler
 from molfleet.runtime.job import Residence, conceal, load_table, row_of
 from molfleet.settings import Settings
+from molfleet.telemetry.metrics import DONE
 
 _VERSION_LIFE_S = 1.0
+
+#: The code of an answer that is none: the fields of the command break the rules of its type.
+INVALID = "invalid"
+_INVALID = (INVALID.encode(), b"", b"", b"", b"")
 
 
 class ResidentContext:
@@ -74,38 +80,57 @@ class _Resident:
     def run(self, message: Sequence[bytes]) -> list[bytes]:
         """Answer one micro-batch of commands of one type: value and headers of each, in turn."""
         started = time.monotonic()
-        commands = [self._codec.decode(value) for value in message[1::2]]
+        read = [self._decoded(value) for value in message[1::2]]
+        commands = [command for command in read if command is not None]
         headers = [frames.headers_from(packed) for packed in message[2::2]]
+        events = iter(self._events(commands) if commands else [])
+        answer = [b"answers"]
+        for command, given in zip(read, headers, strict=True):
+            answer += _INVALID if command is None else self._answer(command, given, next(events), started)
+        return answer
+
+    def _decoded(self, value: bytes) -> Command | None:
+        """The command, or None where its fields are invalid. Raises what no worker should have sent."""
+        try:
+            command = self._codec.decode(value)
+        except InvalidFields:
+            return None
+        if not isinstance(command, Command):
+            raise TypeError(f"{command.full_name} is not a command")
+        return command
+
+    def _events(self, commands: Sequence[Command]) -> Sequence[TerminalEvent]:
+        """One event per command, by the row's own function."""
         command_type = commands[0].full_name
-        row = row_of(self._table, command_type)
-        if not isinstance(row, LightHandler):
-            raise TypeError(f"{command_type} is not a light command")
+        row = self._row(command_type)
         if command_type not in self._built:
             self._built[command_type] = row.resident(self._context)
         self._context.resident = self._built[command_type]
         events = row.run(commands, self._context)
         if len(events) != len(commands):
             raise RuntimeError(f"{len(commands)} commands gave {len(events)} events")
-        answer = [b"answers"]
-        for command, given, event in zip(commands, headers, events, strict=True):
-            answer += self._answer(row, command, given, event, started)
-        return answer
+        return events
+
+    def _row(self, command_type: str) -> LightHandler:
+        row = row_of(self._table, command_type)
+        if not isinstance(row, LightHandler):
+            raise TypeError(f"{command_type} is not a light command")
+        return row
 
     def _answer(
-        self, row: LightHandler, command: Any, headers: Headers, event: TerminalEvent, started: float
-    ) -> tuple[bytes, bytes, bytes, bytes]:
-        if not isinstance(command, Command):
-            raise TypeError(f"{command.full_name} is not a command")
-        message = self._announcer.message(Origin.of(command, headers), event, started=started)
+        self, command: Command, headers: Headers, event: TerminalEvent, started: float
+    ) -> tuple[bytes, bytes, bytes, bytes, bytes]:
+        origin = Origin.of(command, headers)
+        message = self._announcer.message(origin, event, started=started)
         size, limit = len(message.value or b""), self._largest
         if size > limit:
             verdict = too_large(event.full_name, size, limit)
-            event = failure_event(row, command, command, verdict)
-            message = self._announcer.message(Origin.of(command, headers), event, started=started)
-        code = event.code if isinstance(event, FailureEvent) else "DONE"
+            event = failure_event(self._row(command.full_name), command, command, verdict)
+            message = self._announcer.message(origin, event, started=started)
         return (
-            code.encode(),
+            (event.code if isinstance(event, FailureEvent) else DONE).encode(),
             message.topic.encode(),
+            message.key or b"",
             message.value or b"",
             frames.pack_headers(message.headers),
         )

@@ -10,7 +10,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from molfleet.broker.port import Headers
+from molfleet.broker.port import Headers, Outgoing
 from molfleet.errors import Unavailable
 from molfleet.runtime import frames, resident
 from molfleet.runtime.forkserver import Child, ForkServer
@@ -24,12 +24,10 @@ _START_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One command's event, ready to publish but for its key."""
+    """One command's event, ready to publish."""
 
     code: str
-    topic: str
-    value: bytes
-    headers: Headers
+    message: Outgoing
 
 
 class ProcessLost(Exception):
@@ -89,10 +87,10 @@ class ResidentProcess:
             case b"answers":
                 parts = reply[1:]
                 return [
-                    Answer(code.decode(), topic.decode(), value, frames.headers_from(headers))
-                    for code, topic, value, headers in zip(
-                        parts[::4], parts[1::4], parts[2::4], parts[3::4], strict=True
+                    Answer(
+                        code.decode(), Outgoing(topic.decode(), key, value, frames.headers_from(headers))
                     )
+                    for code, topic, key, value, headers in zip(*[iter(parts)] * 5, strict=True)
                 ]
             case b"unavailable":
                 raise Unavailable(reply[1].decode())

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections import Counter as Counts
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
@@ -86,6 +87,16 @@ class Metrics:
         self._outcomes.labels(command_type, code).inc()
         if started is not None:
             self._durations.labels(command_type).observe(self._clock() - started)
+
+    def all_ended(self, command_type: str, ended: Sequence[tuple[Hashable, str]]) -> None:
+        """As `ended` for each (id, code): light commands come in their thousands."""
+        durations, now = self._durations.labels(command_type), self._clock()
+        for command_id, _ in ended:
+            started = self._in_flight.remove(command_type, command_id)
+            if started is not None:
+                durations.observe(now - started)
+        for code, count in Counts(code for _, code in ended).items():
+            self._outcomes.labels(command_type, code).inc(count)
 
     def handed_back(self, command_type: str, command_id: Hashable) -> None:
         """It was given up here without an outcome; another worker will take it."""

@@ -17,7 +17,7 @@ from molfleet.messages.generated import (
     SingleStructurePredicted,
     SingleStructurePredictionFailed,
 )
-from molfleet.runtime.handler import LightContext
+from molfleet.runtime.handler import LightContext, LightHandler
 from tests.builders import blob, model, single_structure_predict
 from tests.unit.bundles.factory import CHAINS, make, molecules
 from tests.unit.predictor.contexts import FilesLightContext
@@ -326,5 +326,9 @@ def test_analogues_of_a_classification_have_labels(context: FilesLightContext) -
 def test_the_table_has_a_light_row_that_groups_by_models() -> None:
     row = HANDLERS[SingleStructurePredict]
     assert row.failure is SingleStructurePredictionFailed
-    assert row.group(ask("C", "a", "b")) == row.group(ask("CC", "b", "a"))
-    assert row.group(ask("C", "a")) != row.group(ask("C", "b"))
+    assert isinstance(row, LightHandler)
+    one, same, other = (
+        ask(*words).model_dump() for words in (("C", "a", "b"), ("CC", "b", "a"), ("C", "b"))
+    )
+    assert row.group(one) == row.group(same)
+    assert row.group(one) != row.group(other)
