@@ -46,7 +46,10 @@ def raw_rate(model: Path, processes: int, seconds: float, batch: int) -> float:
     """Predictions per second of so many processes together. Raises RunFailed."""
     command = [sys.executable, "-m", "bench.raw", str(model), str(seconds), str(batch)]
     running = [
-        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        # In a session of its own: a Ctrl-C here is not its own, it is ended below.
+        subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+        )
         for _ in range(processes)
     ]
     try:
