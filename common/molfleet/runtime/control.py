@@ -90,10 +90,10 @@ class ControlReader:
 
     async def _read(self, reader: Reader) -> None:
         while True:
-            for record in await reader.poll(0.5):
-                await self._note(record)
             if not self.ready.is_set() and await reader.caught_up():
                 self.ready.set()
+            for record in await reader.poll(0.5):
+                await self._note(record)
 
     async def _note(self, record: Incoming) -> None:
         command = await self._decode(record)
