@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import pytest
@@ -12,9 +12,8 @@ from molfleet.blobs.local import LocalBlobs
 from molfleet.blobs.port import BlobsUnavailable
 from molfleet.broker.memory import MemoryBroker
 from molfleet.broker.memory_consumer import MemoryConsumer
-from molfleet.broker.port import RebalanceListener
+from molfleet.broker.port import BrokerUnavailable, Committed, Partition, RebalanceListener
 from molfleet.messages.generated import CalculateFeatureVectors, FeatureVectorsCalculated
-from molfleet.runtime.steps import Step
 from molfleet.runtime.waiting import Stopped
 from molfleet.runtime.worker import Worker
 from tests import builders, toy
@@ -110,16 +109,13 @@ class Refusing(LocalBlobs):
 
 
 async def test_a_commit_that_failed_is_tried_again_without_another_outcome(fleet: Fleet) -> None:
-    async def lose_the_commit(step: Step) -> None:
-        if step is Step.PUBLISHED:
-            fleet.broker.unavailable = True
-        if step is Step.FINISHED:
-            fleet.broker.unavailable = False
-
+    broker = fleet.broker = Straying(default_partitions=2)
     only = command()
-    async with fleet.worker(only=[TOPIC], hook=lose_the_commit):
+    async with fleet.worker(only=[TOPIC]):
+        broker.consumers[0].refusals = 3
         await fleet.send(only)
         await until(lambda: fleet.committed(TOPIC) == 1)
+        assert len(broker.consumers) == 1
 
 
 async def test_a_consumer_that_does_not_come_back_to_its_group_is_replaced(fleet: Fleet) -> None:
@@ -133,7 +129,7 @@ async def test_a_consumer_that_does_not_come_back_to_its_group_is_replaced(fleet
 
 
 class Straying(MemoryBroker):
-    """Its consumers can be told to have lost their group."""
+    """Its consumers can be told to have lost their group, or their group's coordinator."""
 
     def __init__(self, *, default_partitions: int) -> None:
         super().__init__(default_partitions=default_partitions)
@@ -147,6 +143,13 @@ class Straying(MemoryBroker):
 
 class StrayConsumer(MemoryConsumer):
     lost_s = 0.0
+    refusals = 0
 
     def stalled_s(self) -> float:
         return self.lost_s
+
+    async def commit(self, positions: Mapping[Partition, Committed]) -> None:
+        if self.refusals:
+            self.refusals -= 1
+            raise BrokerUnavailable("no coordinator, says the test")
+        await super().commit(positions)
