@@ -118,7 +118,10 @@ class KafkaProducer:
             return [_outcome(future) if future.done() else fault for future in sent] + unsent
         finally:
             for future in sent:
-                future.add_done_callback(_outcome)
+                if future.done():
+                    _outcome(future)
+                else:
+                    future.add_done_callback(_outcome)
 
     async def _ready(self) -> AIOKafkaProducer:
         async with self._lock:

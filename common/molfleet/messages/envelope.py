@@ -12,6 +12,9 @@ from molfleet.messages.record import Command, Event, TerminalEvent
 
 GENERATION = "molfleet-generation"
 
+#: The headers of a command that its events depend on.
+CARRIED = frozenset({"traceparent", "tracestate", "ConversationId", GENERATION})
+
 _TRACEPARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
 _GENERATION = re.compile(r"[1-9][0-9]{0,8}")
 _MAX_TRACESTATE = 4096

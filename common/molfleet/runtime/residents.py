@@ -12,6 +12,7 @@ from pathlib import Path
 
 from molfleet.broker.port import Headers, Outgoing
 from molfleet.errors import Unavailable
+from molfleet.messages.envelope import CARRIED
 from molfleet.runtime import frames, resident
 from molfleet.runtime.forkserver import Child, ForkServer
 from molfleet.runtime.job import Residence
@@ -81,7 +82,8 @@ class ResidentProcess:
         await self.start()
         request = [b"batch"]
         for value, headers in commands:
-            request += (value, frames.pack_headers(headers))
+            carried = tuple(header for header in headers if header[0] in CARRIED)
+            request += (value, frames.pack_headers(carried))
         reply = await self._exchange(request, deadline_s)
         match reply[0]:
             case b"answers":
