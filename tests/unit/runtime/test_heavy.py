@@ -6,12 +6,10 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import psutil
 import pytest
 
 from molfleet.errors import Code
 from molfleet.messages.generated import (
-    CalculateFeatureVectors,
     FeatureVectorsCalculated,
     FeatureVectorsCalculationFailed,
     ModelThumbnailGenerated,
@@ -19,12 +17,10 @@ from molfleet.messages.generated import (
     ModelTrainingStarted,
     TrainingFailed,
 )
-from molfleet.messages.record import Command, FailureEvent
 from molfleet.runtime.worker import Worker
 from tests import builders
 from tests.harness import Fleet, until
-
-TOPIC = "feature-vectors.commands"
+from tests.unit.runtime.commands import TOPIC, failure, settled, toy
 
 
 @pytest.fixture
@@ -36,22 +32,6 @@ async def fleet(tmp_path: Path) -> Fleet:
 async def worker(fleet: Fleet) -> AsyncIterator[Worker]:
     async with fleet.worker(only=[TOPIC, "training.commands"]) as running:
         yield running
-
-
-def toy(do: str = "store", **options: object) -> CalculateFeatureVectors:
-    return builders.calculate_feature_vectors(
-        options={"do": do, **{name: str(value) for name, value in options.items()}}
-    )
-
-
-async def failure(fleet: Fleet, command: Command) -> FailureEvent:
-    event = await fleet.outcome(command)
-    assert isinstance(event, FailureEvent)
-    return event
-
-
-async def settled(fleet: Fleet, topic: str, records: int) -> None:
-    await until(lambda: fleet.committed(topic) >= records)
 
 
 @pytest.mark.usefixtures("worker")
@@ -203,39 +183,6 @@ class TestChildren:
         assert isinstance(await fleet.outcome(command), FeatureVectorsCalculated)
 
 
-class TestLimits:
-    async def test_a_command_past_its_deadline_is_killed_with_all_that_it_started(
-        self, fleet: Fleet, tmp_path: Path
-    ) -> None:
-        async with fleet.worker(only=[TOPIC], settings={"deadline_s": 0.5}):
-            command = toy("hang", marker=tmp_path / "marker")
-            await fleet.send(command)
-            event = await failure(fleet, command)
-        assert event.code == Code.DEADLINE_EXCEEDED
-        assert event.retryable
-        assert not psutil.pid_exists(int((tmp_path / "marker").read_text()))
-
-    async def test_a_command_over_its_memory_is_killed_and_says_both_numbers(self, fleet: Fleet) -> None:
-        async with fleet.worker(only=[TOPIC], settings={"memory_bytes": 400 << 20}):
-            command = toy("hog", bytes=800 << 20)
-            await fleet.send(command)
-            event = await failure(fleet, command)
-        assert event.code == Code.OUT_OF_MEMORY
-        assert "400 MiB" in event.message
-
-    async def test_outputs_of_an_attempt_that_failed_are_removed(self, fleet: Fleet) -> None:
-        async with fleet.worker(only=["training.commands"]):
-            command = builders.train_model(options={"name_length": "3000000"})
-            await fleet.send(command)
-            await failure(fleet, command)
-            await settled(fleet, "training.commands", 1)
-            assert [key.rpartition("/")[2] for key in fleet.outputs(command.id)] == [
-                "thumbnail-1200.png",
-                "thumbnail-300.png",
-                "thumbnail-600.png",
-            ]
-
-
 @pytest.mark.usefixtures("worker")
 class TestEvents:
     async def test_started_comes_first_then_what_names_blobs_then_the_terminal_event(
@@ -282,107 +229,3 @@ class TestEvents:
         await fleet.outcome(command)
         event = fleet.decoded(fleet.broker.records(fleet.topics.progress)[0])
         assert (event.id, getattr(event, "stage", "")) == (command.id, "working")
-
-
-class TestCancellation:
-    async def test_a_command_cancelled_before_it_comes_is_not_begun(
-        self, fleet: Fleet, tmp_path: Path
-    ) -> None:
-        command = toy(log=tmp_path / "log")
-        await fleet.send(builders.cancel_command(command_id=command.id, reason="not needed"))
-        async with fleet.worker(only=[TOPIC]):
-            await fleet.send(command)
-            event = await failure(fleet, command)
-        assert (event.code, "not needed" in event.message) == (Code.CANCELLED, True)
-        assert not (tmp_path / "log").exists()
-
-    async def test_a_command_cancelled_while_it_computes_is_killed(
-        self, fleet: Fleet, tmp_path: Path
-    ) -> None:
-        async with fleet.worker(only=[TOPIC]):
-            command = toy("hang", marker=tmp_path / "marker")
-            await fleet.send(command)
-            await until((tmp_path / "marker").exists)
-            await fleet.send(builders.cancel_command(command_id=command.id))
-            assert (await failure(fleet, command)).code == Code.CANCELLED
-            assert fleet.outputs(command.id) == []
-
-    async def test_a_command_cancelled_while_it_waits_for_a_slot_does_not_wait_on(
-        self, fleet: Fleet, tmp_path: Path
-    ) -> None:
-        async with fleet.worker(only=[TOPIC]):
-            first = toy("wait", marker=tmp_path / "began", until=tmp_path / "go")
-            waiting = toy()
-            await fleet.send(first)
-            await until((tmp_path / "began").exists)
-            await fleet.send(waiting)
-            await fleet.send(builders.cancel_command(command_id=waiting.id))
-            assert (await failure(fleet, waiting)).code == Code.CANCELLED
-            assert fleet.terminal(first) == []
-            (tmp_path / "go").touch()
-            await fleet.outcome(first)
-
-    async def test_a_cancellation_after_the_outcome_changes_nothing(self, fleet: Fleet) -> None:
-        async with fleet.worker(only=[TOPIC]):
-            command = toy()
-            await fleet.send(command)
-            await fleet.outcome(command)
-            await fleet.send(builders.cancel_command(command_id=command.id))
-            await fleet.send(command)
-            await until(lambda: len(fleet.records(command)) == 2)
-            assert len({record.value for record in fleet.records(command)}) == 1
-
-
-class TestHandingBack:
-    async def test_a_stopped_worker_finishes_what_fits_in_the_grace_period(
-        self, fleet: Fleet, tmp_path: Path
-    ) -> None:
-        async with fleet.worker(only=[TOPIC], settings={"grace_s": 20.0}) as worker:
-            command = toy("wait", marker=tmp_path / "began", until=tmp_path / "go")
-            await fleet.send(command)
-            await until((tmp_path / "began").exists)
-            worker.stop()
-            (tmp_path / "go").touch()
-        assert isinstance(await fleet.outcome(command), FeatureVectorsCalculated)
-        assert fleet.committed(TOPIC) == 1
-
-    async def test_what_does_not_fit_is_handed_back_uncommitted_and_counts_no_death(
-        self, fleet: Fleet, tmp_path: Path
-    ) -> None:
-        command = toy("wait", marker=tmp_path / "began", until=tmp_path / "go")
-        async with fleet.worker(only=[TOPIC]):
-            await fleet.send(command)
-            await until((tmp_path / "began").exists)
-        assert fleet.terminal(command) == []
-        assert fleet.committed(TOPIC) == 0
-        (tmp_path / "go").touch()
-        async with fleet.worker(only=[TOPIC]):
-            assert isinstance(await fleet.outcome(command), FeatureVectorsCalculated)
-
-    async def test_two_workers_on_one_command_give_one_outcome(self, fleet: Fleet, tmp_path: Path) -> None:
-        commands = [toy(log=tmp_path / "log") for _ in range(6)]
-        async with fleet.worker(only=[TOPIC]):
-            for command in commands:
-                await fleet.send(command)
-            async with fleet.worker(only=[TOPIC]):
-                for command in commands:
-                    await fleet.outcome(command)
-        for command in commands:
-            assert len({record.value for record in fleet.records(command)}) == 1
-
-
-class TestWhatIsAway:
-    async def test_a_broker_that_goes_away_and_comes_back_fails_nothing(
-        self, fleet: Fleet, tmp_path: Path
-    ) -> None:
-        async with fleet.worker(only=[TOPIC]) as worker:
-            command = toy("wait", marker=tmp_path / "began", until=tmp_path / "go")
-            await fleet.send(command)
-            await until((tmp_path / "began").exists)
-            fleet.broker.unavailable = True
-            (tmp_path / "go").touch()
-            await until(lambda: bool(worker.not_ready()))
-            fleet.broker.unavailable = False
-            assert isinstance(await fleet.outcome(command), FeatureVectorsCalculated)
-            await settled(fleet, TOPIC, 1)
-            await until(lambda: not worker.not_ready())
