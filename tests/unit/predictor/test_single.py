@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 from rdkit import Chem
@@ -12,66 +10,17 @@ from rdkit import Chem
 from molfleet.bundles.features import Toolbox
 from molfleet.bundles.predict import load_model
 from molfleet.messages.generated import (
-    ModelRef,
     SingleStructurePredict,
     SingleStructurePredicted,
     SingleStructurePredictionFailed,
 )
-from molfleet.runtime.handler import LightContext, LightHandler
-from tests.builders import blob, model, single_structure_predict
-from tests.unit.bundles.factory import CHAINS, make, molecules
+from molfleet.runtime.handler import LightHandler
+from tests.builders import model
+from tests.unit.bundles.factory import CHAINS, molecules
+from tests.unit.predictor.asking import BUTANOL, answered, ask, failed, one
 from tests.unit.predictor.contexts import FilesLightContext
 from workers.predictor.handlers import HANDLERS
-from workers.predictor.single import Outcome, Resident, predict
-
-BUTANOL = "CCCCO"
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("models")
-    make(path / "forest")
-    make(path / "boosted", "boosted")
-    make(path / "other units", "linear", units="mg/L")
-    make(path / "classes", task="classification")
-    make(path / "more classes", "boosted", "classification")
-    make(path / "three", task="classification", labels=("low", "middle", "high"))
-    make(path / "descriptors", "linear", featurizer="DESC", level="none")
-    (path / "broken").write_bytes((path / "forest").read_bytes()[:-100])
-    return path
-
-
-@pytest.fixture
-def context(folder: Path, tmp_path: Path) -> FilesLightContext:
-    context = FilesLightContext(folder, tmp_path)
-    context.resident = Resident(context)
-    protocol: LightContext = context
-    assert protocol.cache_bytes
-    return context
-
-
-def ask(structure: str = BUTANOL, *keys: str, **fields: object) -> SingleStructurePredict:
-    refs = [model(key) for key in keys or ("forest",)]
-    return single_structure_predict(**{"structure": structure, "models": refs, **fields})
-
-
-def one(context: FilesLightContext, command: SingleStructurePredict) -> Outcome:
-    (event,) = predict([command], context)
-    assert (event.id, event.correlation_id) == (command.id, command.correlation_id)
-    return event
-
-
-def answered(context: FilesLightContext, command: SingleStructurePredict) -> SingleStructurePredicted:
-    event = one(context, command)
-    assert isinstance(event, SingleStructurePredicted), event
-    return event
-
-
-def failed(context: FilesLightContext, command: SingleStructurePredict) -> SingleStructurePredictionFailed:
-    event = one(context, command)
-    assert isinstance(event, SingleStructurePredictionFailed), event
-    assert event.message.endswith(".")
-    return event
+from workers.predictor.single import Resident, predict
 
 
 def test_a_regression_answers_with_value_interval_units_and_domain(
@@ -263,64 +212,6 @@ def test_a_second_delivery_gives_the_same_prediction_from_a_fresh_process(
     fresh = FilesLightContext(folder, tmp_path)
     fresh.resident = Resident(fresh)
     assert one(fresh, command) == first
-
-
-def test_a_model_is_fetched_once_for_many_commands(context: FilesLightContext) -> None:
-    predict([ask(smiles, "forest", "boosted") for smiles in CHAINS[:10]], context)
-    predict([ask("CCO", "forest")], context)
-    assert context.fetched == {"forest": 1, "boosted": 1}
-
-
-def test_fetched_files_do_not_stay(context: FilesLightContext) -> None:
-    predict([ask(BUTANOL, "forest", "broken")], context)
-    assert list(context.scratch.iterdir()) == []
-
-
-def test_a_new_version_of_a_model_is_loaded_anew(context: FilesLightContext) -> None:
-    predict([ask(BUTANOL, "forest")], context)
-    context.versions["forest"] = "v2"
-    predict([ask(BUTANOL, "forest")], context)
-    assert context.fetched == {"forest": 2}
-
-
-def test_a_cached_model_that_is_not_the_one_named_is_refused(
-    context: FilesLightContext, folder: Path
-) -> None:
-    digest = hashlib.sha256((folder / "forest").read_bytes()).hexdigest()
-    right = ModelRef(id=uuid4(), blob=blob("forest", "models", sha256=digest))
-    wrong = [
-        ModelRef(id=uuid4(), blob=blob("forest", "models", sha256="0" * 64)),
-        ModelRef(id=uuid4(), blob=blob("forest", "models", etag="v0")),
-        ModelRef(id=uuid4(), blob=blob("forest", "models", size=1)),
-    ]
-    event = answered(context, ask(BUTANOL, models=[right, *wrong]))
-    codes = [found.error.code if found.error else None for found in event.models]
-    assert codes == [None, "BLOB_CHANGED", "BLOB_CHANGED", "BLOB_CHANGED"]
-
-
-def test_the_version_of_a_model_may_stand_in_quotation_marks_as_stores_write_it(
-    context: FilesLightContext,
-) -> None:
-    quoted = ModelRef(id=uuid4(), blob=blob("forest", "models", etag='"v1"'))
-    assert answered(context, ask(BUTANOL, models=[quoted])).models[0].error is None
-
-
-def test_an_explanation_names_the_nearest_training_molecules(context: FilesLightContext) -> None:
-    explanation = answered(context, ask(BUTANOL, "broken", "forest", explain=True)).explanation
-    assert explanation is not None
-    assert explanation.method == "analogues"
-    assert explanation.atom_contributions == ()
-    assert explanation.svg is None
-    assert len(explanation.analogues) == 5
-    first = explanation.analogues[0]
-    assert (first.smiles, first.similarity) == (BUTANOL, 1.0)
-    assert first.measured == pytest.approx(5 * 0.25 - 2.0)
-
-
-def test_analogues_of_a_classification_have_labels(context: FilesLightContext) -> None:
-    explanation = answered(context, ask(BUTANOL, "classes", explain=True)).explanation
-    assert explanation is not None
-    assert {one.measured for one in explanation.analogues} <= {"active", "inactive"}
 
 
 def test_the_table_has_a_light_row_that_groups_by_models() -> None:
