@@ -12,9 +12,6 @@ from molfleet.broker.kafka_admin import KafkaAdmin, TopicRefused
 from molfleet.broker.topics import Topics, load_topics
 from molfleet.operations.topics import apply_topics, plan_topics
 from molfleet.settings import KafkaSettings
-from tests.fixtures_kafka import kafka_broker, local_broker
-
-__all__ = ["kafka_broker", "local_broker"]
 
 pytestmark = pytest.mark.real
 

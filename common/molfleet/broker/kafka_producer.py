@@ -118,10 +118,10 @@ class KafkaProducer:
             return [_outcome(future) if future.done() else fault for future in sent] + unsent
         finally:
             for future in sent:
-                if future.done():
-                    _outcome(future)
-                else:
+                if not future.done():
                     future.add_done_callback(_outcome)
+                elif not future.cancelled():
+                    future.exception()
 
     async def _ready(self) -> AIOKafkaProducer:
         async with self._lock:

@@ -10,9 +10,6 @@ from molfleet.broker.memory import MemoryBroker
 from molfleet.broker.port import Broker
 from molfleet.settings import KafkaSettings
 from tests.conformance.broker.rig import Rig
-from tests.fixtures_kafka import kafka_broker, local_broker
-
-__all__ = ["kafka_broker", "local_broker"]
 
 MAX_REQUEST_BYTES = 200_000
 
