@@ -46,6 +46,11 @@ class WorkerLane:
             raise RuntimeError(f"the lane of {self.topic} is not started")
         return self._running
 
+    @property
+    def busy(self) -> bool:
+        """Whether a record is in hand, or something is still to be cleared up after one."""
+        return self.lane.in_hand > 0 or self.way.busy
+
     def stop_taking(self) -> None:
         self.lane.stop_taking()
         if isinstance(self.way, HeavyLane):

@@ -42,6 +42,10 @@ class HeavyLane:
         self._one_at_a_time: dict[str, tuple[asyncio.Lock, int]] = {}
         self._stopping = False
 
+    @property
+    def busy(self) -> bool:
+        return bool(self._tasks)
+
     def take(self, records: list[Incoming]) -> None:
         for record in records:
             task = asyncio.create_task(self._run(record))

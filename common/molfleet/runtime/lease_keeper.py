@@ -34,7 +34,15 @@ class LeaseKeeper:
         return lambda: self._watchers.discard(wake)
 
     async def release(self) -> None:
-        """Give the lease up, if the store answers soon; otherwise its age will do."""
+        """Give the lease up, if the store answers soon; otherwise its age will do. A stop lets it end."""
+        releasing = asyncio.create_task(self._release())
+        try:
+            await asyncio.shield(releasing)
+        except asyncio.CancelledError:
+            await releasing
+            raise
+
+    async def _release(self) -> None:
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
         if self.lost:

@@ -69,6 +69,10 @@ class LightLane:
         await asyncio.gather(*(process.start() for process in self._residents))
         self._dispatcher = asyncio.create_task(self._dispatch())
 
+    @property
+    def busy(self) -> bool:
+        return bool(self._tasks)
+
     def take(self, records: list[Incoming]) -> None:
         self._arrived.extend(records)
         self._changed.set()
@@ -135,7 +139,7 @@ class LightLane:
         self._services.metrics.began(taken.command_type, _place(record))
         fields = taken.command.model_dump() if taken.command is not None else {}
         group = self._row(taken.command_type).group(fields)
-        return _Waiting(record, taken.command_type, taken.value, group, None)
+        return _Waiting(record, taken.command_type, taken.value, group, fields.get("expires_at"))
 
     async def _read(self, record: Incoming) -> Taken | Unreadable:
         return await self._lane.patience(lambda: self._services.intake.read(record))

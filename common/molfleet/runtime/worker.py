@@ -219,7 +219,7 @@ class Worker:
                 raise error
 
     async def _idle(self, lanes: list[WorkerLane]) -> None:
-        while any(lane.lane.in_hand for lane in lanes) and not self._now.is_set():
+        while any(lane.busy for lane in lanes) and not self._now.is_set():
             await asyncio.sleep(0.05)
 
     async def _probe(self, lanes: list[WorkerLane]) -> None:
