@@ -85,8 +85,8 @@ async def test_what_is_in_flight_and_what_came_of_it_is_counted(fleet: Fleet, tm
         (tmp_path / "go").touch()
         await until(lambda: fleet.committed(TOPIC) == 2)
         await until(lambda: measured(worker, "in_flight", **name) == 0)
+        await until(lambda: measured(worker, "commands_total", **name, code="REPEATED") == 1)
         assert measured(worker, "commands_total", **name, code="DONE") == 1
-        assert measured(worker, "commands_total", **name, code="REPEATED") == 1
         assert measured(worker, "attempts_total", **name) == 1
         await fleet.send_raw(TOPIC, b"junk")
         await until(lambda: measured(worker, "dead_letters_total", topic=TOPIC, reason="UNDECODABLE") == 1)
