@@ -30,7 +30,7 @@ from molfleet.messages.generated import (
     TrainModel,
 )
 from molfleet.messages.record import Event, FailureEvent, TerminalEvent
-from molfleet.runtime.handler import Context, Handler, LightContext, LightHandler
+from molfleet.runtime.handler import Context, Handler, HandlerTable, LightContext, LightHandler
 
 TABLE = "tests.toy:HANDLERS"
 
@@ -274,7 +274,7 @@ def _single(command: SingleStructurePredict) -> TerminalEvent:
     )
 
 
-HANDLERS = {
+HANDLERS: HandlerTable = {
     CalculateFeatureVectors: Handler(features, failure=FeatureVectorsCalculationFailed),
     TrainModel: Handler(
         train, failure=TrainingFailed, failed=training_failed, early=(ModelTrainingStarted,)

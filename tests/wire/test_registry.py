@@ -15,6 +15,7 @@ from pydantic import SecretStr
 
 from molfleet.errors import Unavailable
 from molfleet.messages.codec import Codec, Undecodable
+from molfleet.messages.generated import TrainModel
 from molfleet.messages.registry import SchemaRegistry
 from molfleet.messages.schema import without_logical_types
 from tests.builders import train_model
@@ -74,6 +75,19 @@ def test_the_registry_is_asked_once_for_each_schema(server: Registered) -> None:
         reading.decode(writing.encode(train_model()))
     assert not reading.may_block(value)
     assert server.requests == [f"POST /subjects/{TRAIN_MODEL}", "GET /schemas/ids/100"]
+
+
+def test_what_was_prepared_is_encoded_without_asking(server: Registered) -> None:
+    server.add(TRAIN_MODEL, SCHEMA)
+    writing = codec(server)
+    writing.prepare([TrainModel])
+    asked = list(server.requests)
+    writing.encode(train_model())
+    assert server.requests == asked != []
+
+
+def test_preparing_without_a_registry_asks_nobody() -> None:
+    Codec().prepare([TrainModel])
 
 
 def test_nothing_is_registered_unless_told(server: Registered) -> None:
