@@ -13,7 +13,7 @@ from rdkit import Chem
 from rdkit.DataStructs import TanimotoSimilarity
 
 from molfleet.bundles.features import Molecule, Toolbox
-from molfleet.bundles.predict import load_model
+from molfleet.bundles.predict import Model, load_model
 from molfleet.messages.generated import (
     BlobRef,
     ModelThumbnailGenerated,
@@ -48,6 +48,12 @@ def artifact(event: ModelTrained, kind: str) -> BlobRef:
 def forest(tmp_path_factory: pytest.TempPathFactory) -> tuple[ModelTrained, object, Directory]:
     root = tmp_path_factory.mktemp("forest")
     return trained(root, molecules(root, classes=True), featurizers=(ECFP, FEW), units="uM")
+
+
+@pytest.fixture(scope="module")
+def ensemble(tmp_path_factory: pytest.TempPathFactory) -> tuple[ModelTrained, Model, Directory]:
+    root = tmp_path_factory.mktemp("ensemble")
+    return trained(root, molecules(root, 60), refit="folds", scaler="standard")
 
 
 def test_training_starts_with_its_event_and_ends_with_three_pictures_of_the_widths_that_they_say(
@@ -141,25 +147,24 @@ def test_the_same_command_gives_the_same_bytes_and_figures_with_one_process_or_t
 
 
 def test_a_training_interrupted_between_two_folds_goes_on_and_gives_the_same_model(
-    tmp_path: Path,
+    ensemble: tuple[ModelTrained, Model, Directory], tmp_path: Path
 ) -> None:
-    whole, broken = tmp_path / "whole", tmp_path / "broken"
-    expected, _, first = trained(whole, molecules(whole, 60), refit="folds", scaler="standard")
-    order = command(molecules(broken, 60), refit="folds", scaler="standard")
+    expected, _, first = ensemble
+    order = command(molecules(tmp_path, 60), refit="folds", scaler="standard")
     with pytest.raises(KeyboardInterrupt):
-        train(order, Directory(broken, interrupt_at="fold 2"))
-    (kept,) = (broken / "checkpoints").iterdir()
+        train(order, Directory(tmp_path, interrupt_at="fold 2"))
+    (kept,) = (tmp_path / "checkpoints").iterdir()
     before = kept.stat().st_mtime_ns
-    second = Directory(broken)
+    second = Directory(tmp_path)
     event = train(order, second)
     assert kept.stat().st_mtime_ns == before
     assert second.fetch(event.model).read_bytes() == first.fetch(expected.model).read_bytes()
     assert event == expected
 
 
-def test_folds_kept_as_an_ensemble_are_averaged(tmp_path: Path) -> None:
-    event, model, context = trained(tmp_path, molecules(tmp_path, 60), refit="folds", k_fold=3)
-    assert len(model.manifest.estimators) == 3
+def test_folds_kept_as_an_ensemble_are_averaged(ensemble: tuple[ModelTrained, Model, Directory]) -> None:
+    event, model, context = ensemble
+    assert len(model.manifest.estimators) == 2
     rows = [row for row in table(context, artifact(event, "predictions_table")) if row["subset"] == "test"]
     tools = Toolbox()
     again = load_model(context.fetch(event.model), max_bytes=1 << 30, tools=tools)

@@ -15,16 +15,19 @@ from tests.paths import SHARED_DATA
 from tests.unit.predictor.runs import MIXED, Run
 
 
-@pytest.mark.parametrize("output_format", ["csv", "parquet", "sdf"])
+@pytest.mark.parametrize(
+    ("output_format", "names"),
+    [("csv", ("forest", "descriptors")), ("parquet", ("forest",)), ("sdf", ("forest",))],
+)
 def test_the_bytes_do_not_depend_on_the_number_of_processes(
-    models: Path, tmp_path: Path, output_format: str
+    models: Path, tmp_path: Path, output_format: str, names: tuple[str, ...]
 ) -> None:
     source = tmp_path / "input.sdf"
     source.write_bytes(sdf(count=140))
     outputs = []
     for processes in (1, 3):
         run = Run(tmp_path, models, processes)
-        event = run(source, "forest", "descriptors", output_format=output_format)
+        event = run(source, *names, output_format=output_format)
         outputs.append(run.files.path(event.output).read_bytes())
     assert outputs[0] == outputs[1]
 
