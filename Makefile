@@ -49,7 +49,7 @@ test: lint types verify ## Everything that must hold before a change lands
 	$(PY) -m pytest --cov --cov-fail-under=85 $(PYTEST_ARGS)
 
 test-fast: $(DEV) ## The tests that need neither a broker nor an S3 server
-	$(PY) -m pytest -m "not real and not faults" $(PYTEST_ARGS)
+	$(PY) -m pytest -n logical --maxprocesses 4 --dist worksteal -m "not real and not faults" $(PYTEST_ARGS)
 
 lint: $(DEV) ## Style, by ruff
 	$(PY) -m ruff check .
