@@ -16,7 +16,7 @@ from molfleet.runtime.job import Residence, row_of
 from molfleet.runtime.lane import Lane
 from molfleet.runtime.light_starts import LightStarts
 from molfleet.runtime.resident import INVALID
-from molfleet.runtime.residents import Answer, HandlerFailed, ProcessLost, ResidentProcess
+from molfleet.runtime.residents import Answer, HandlerFailed, ProcessLost, ResidentProcess, verdict_of
 from molfleet.runtime.send_dead_letter import send_dead_letter
 from molfleet.runtime.services import Services
 from molfleet.runtime.steps import Step
@@ -93,8 +93,6 @@ class LightLane:
                 await self._admit_arrived()
                 while self._queue and self._idle:
                     await self._run_next()
-            except asyncio.CancelledError:
-                raise
             except Exception:
                 log.exception("light commands cannot go on", topic=self._lane.topic)
                 return self._lane.patience.broken(self._lane.topic)
@@ -250,7 +248,7 @@ class LightLane:
                 return [answer for one in batch for answer in await self._compute(process, [one])]
             if isinstance(error, ProcessLost) and not error.stalled and not again:
                 return await self._compute(process, batch, again=True)
-            return [await self._failed(batch[0].record, _verdict(error, deadline_s))]
+            return [await self._failed(batch[0].record, verdict_of(error, deadline_s))]
 
     async def _failed(self, record: Incoming, verdict: Rejected) -> Answer:
         taken = await self._read(record)
@@ -289,15 +287,6 @@ class LightLane:
         for record in records:
             self.starts.finished(record)
             self._lane.finished(record)
-
-
-def _verdict(error: ProcessLost | HandlerFailed, deadline_s: float) -> Rejected:
-    if isinstance(error, HandlerFailed):
-        log.error("the handler failed unexpectedly", reason=str(error), traceback=error.traceback)
-        return Rejected(Code.INTERNAL, f"Unexpected {error}")
-    if error.stalled:
-        return Rejected(Code.DEADLINE_EXCEEDED, f"The prediction took longer than {deadline_s:g} s.")
-    return Rejected(Code.PREDICTION_ERROR, "The process that computed the prediction died of it.")
 
 
 def _place(record: Incoming) -> tuple[str, int, int]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from molfleet.broker.port import Headers, Outgoing
-from molfleet.errors import Unavailable
+from molfleet.errors import Code, Rejected, Unavailable
 from molfleet.messages.envelope import CARRIED
 from molfleet.runtime import frames, resident
 from molfleet.runtime.forkserver import Child, ForkServer
@@ -45,6 +45,16 @@ class HandlerFailed(Exception):
     def __init__(self, message: str, traceback: str) -> None:
         super().__init__(message)
         self.traceback = traceback
+
+
+def verdict_of(error: ProcessLost | HandlerFailed, deadline_s: float) -> Rejected:
+    """What a loss over a single command means for it."""
+    if isinstance(error, HandlerFailed):
+        log.error("the handler failed unexpectedly", reason=str(error), traceback=error.traceback)
+        return Rejected(Code.INTERNAL, f"Unexpected {error}")
+    if error.stalled:
+        return Rejected(Code.DEADLINE_EXCEEDED, f"The prediction took longer than {deadline_s:g} s.")
+    return Rejected(Code.PREDICTION_ERROR, "The process that computed the prediction died of it.")
 
 
 class ResidentProcess:
