@@ -129,8 +129,8 @@ class _Batch:
         for job in self._jobs.values():
             job.run()
 
-    def answer(self, command: SingleStructurePredict, structure: Molecule) -> SingleStructurePredicted:
-        """Raises Rejected where no model answers."""
+    def answer(self, command: SingleStructurePredict, structure: Molecule) -> Outcome:
+        """The event of one command; its failure event where no model answers."""
         predictions, answers, errors = [], [], []
         explained: Model | None = None
         for ref in command.models:
@@ -149,7 +149,7 @@ class _Batch:
             answers.append(answer)
             explained = explained or model
         if explained is None:
-            raise _nobody(command, errors)
+            return _failure(command, _nobody(command, errors), predictions)
         explanation = explanation_by(explained, structure) if command.explain else None
         return SingleStructurePredicted.answer(
             command,
@@ -205,13 +205,21 @@ def _outcome(batch: _Batch, command: SingleStructurePredict, what: Molecule | Re
             raise what
         return batch.answer(command, what)
     except Rejected as error:
-        return SingleStructurePredictionFailed.answer(
-            command,
-            code=error.code,
-            message=error.message,
-            retryable=error.retryable,
-            details=error.details,
-        )
+        return _failure(command, error)
+
+
+def _failure(
+    command: SingleStructurePredict, error: Rejected, models: Sequence[ModelPrediction] = ()
+) -> SingleStructurePredictionFailed:
+    return SingleStructurePredictionFailed.answer(
+        command,
+        code=error.code,
+        message=error.message,
+        retryable=error.retryable,
+        details=error.details,
+        property_name=command.property_name,
+        models=models,
+    )
 
 
 def _failed(what: str, error: Exception) -> Rejected:

@@ -74,10 +74,13 @@ class Topic:
     @property
     def config(self) -> dict[str, str]:
         """The broker's settings of this topic."""
-        cleanup = {"cleanup.policy": "compact"}
+        config = {"cleanup.policy": "compact", "max.message.bytes": str(self.max_message_bytes)}
         if self.retention_ms is not None:
-            cleanup = {"cleanup.policy": "delete", "retention.ms": str(self.retention_ms)}
-        return {**cleanup, "max.message.bytes": str(self.max_message_bytes)}
+            config |= {"cleanup.policy": "delete", "retention.ms": str(self.retention_ms)}
+        if self.name.endswith((_COMMANDS, _CONTROL)):
+            # A cancellation and its target are compared in time: by one clock, not their publishers'.
+            config["message.timestamp.type"] = "LogAppendTime"
+        return config
 
 
 @dataclass(frozen=True)

@@ -66,8 +66,8 @@ def features(
             pass  # the header alone
     summary = _place(files, event, "summary", output / "summary.json") or output / "summary.json"
     said = json_module.loads(summary.read_text("utf-8")) if summary.exists() else {}
-    if not counts.items() <= said.items():
-        summary.write_text(json_module.dumps({**said, **counts}, indent=2) + "\n", "utf-8")
+    if not counts.keys() <= said.keys():
+        summary.write_text(json_module.dumps({**counts, **said}, indent=2) + "\n", "utf-8")
     _report(json, event, counts, [table, rejects, summary])
 
 
@@ -84,7 +84,7 @@ def train(
     """Train a model on the molecules and measurements in FILE.
 
     Writes model.molmodel, metrics.json, rejects.csv where there are any, and the artifacts.
-    Example: molfleet train logd.csv --target logD --method LGBM --featurizer ECFP:2048:2 --output model
+    Example: molfleet train logd.csv --target logD --method lightgbm --featurizer ECFP:2048:2 --output model
     """
     from molfleet.cli import fields, show
     from molfleet.local.offline import Files

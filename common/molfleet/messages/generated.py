@@ -468,7 +468,7 @@ class TrainModel(Command):
         description="How several values of one molecule are merged: median, mean or keep (not at all). Default median.",
     )
     sub_sample_size: float = Field(
-        default=1.0, description="Share of the records to use, above 0 to 1. Default 1.0."
+        default=1.0, description="Share of the records to use, 0.1 to 1. Default 1.0."
     )
     test_set_size: float = Field(
         default=0.2,

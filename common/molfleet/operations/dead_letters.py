@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from dataclasses import dataclass
 
 from molfleet.broker.port import Broker, Headers, Incoming, Outgoing, Partition, Placed
+from molfleet.errors import Code
 from molfleet.ledger.receipts import Receipts
 from molfleet.messages.envelope import generation_of
 from molfleet.messages.record import Command, Record
@@ -97,6 +98,9 @@ async def _generation(found: Found, receipts: Receipts) -> int:
     receipt = await asyncio.to_thread(receipts.get, kind, command_id, latest) if latest else None
     if receipt is not None and receipt.outcome == "failed":
         return latest + 1
+    if receipt is None and found.letter.reason == Code.WORKER_CRASHED:
+        # A light command keeps no receipt, but its failure event is out.
+        return now + 1
     return max(now, latest)
 
 

@@ -27,7 +27,7 @@ class Conclusion:
     """What an attempt came to: a success event, or the verdict that becomes the failure event.
 
     `attempts` counts those begun; `emitted` are the events handed over before; `outputs` maps
-    (bucket, key) to sha256.
+    (bucket, key) to sha256; `started` is the monotonic time at which the attempt began.
     """
 
     attempt: UUID
@@ -36,6 +36,7 @@ class Conclusion:
     emitted: tuple[Event, ...] = ()
     outputs: Outputs = field(default_factory=dict)
     dead_letter: bool = False
+    started: float | None = None
 
 
 async def conclude(services: Services, taken: Taken, conclusion: Conclusion) -> Receipt:
@@ -63,19 +64,20 @@ def outgoing(receipt: Receipt) -> list[Outgoing]:
 
 
 def _receipt(services: Services, taken: Taken, conclusion: Conclusion) -> Receipt:
+    started = taken.started if conclusion.started is None else conclusion.started
     row = row_of(services.table, taken.command_type)
     early = row.early if isinstance(row, Handler) else ()
     late = [event for event in conclusion.emitted if not isinstance(event, early)]
     result = conclusion.result
     if not isinstance(result, Rejected):
         terminal = _success(result)
-        last = services.announcer.message(taken.origin, terminal, started=taken.started)
+        last = services.announcer.message(taken.origin, terminal, started=started)
         size, limit = len(last.value or b""), largest_event(services.settings)
         if size > limit:
             result = too_large(terminal.full_name, size, limit)
     if isinstance(result, Rejected):
         failure = failure_event(row, taken.identity, taken.command, result, conclusion.emitted)
-        last = services.announcer.message(taken.origin, failure, started=taken.started)
+        last = services.announcer.message(taken.origin, failure, started=started)
     verdict = result if isinstance(result, Rejected) else None
     events = [_stored(services, taken, event, n, late) for n, event in enumerate(late)]
     named = conclusion.outputs if verdict is None else _named_by(late, conclusion.outputs)
@@ -89,7 +91,7 @@ def _receipt(services: Services, taken: Taken, conclusion: Conclusion) -> Receip
         events=(*events, _as_stored(last)),
         outputs=tuple(StoredOutput(*place, sha256) for place, sha256 in named.items()),
         attempts=conclusion.attempts,
-        timings={"elapsed_s": round(time.monotonic() - taken.started, 3)},
+        timings={"elapsed_s": round(time.monotonic() - started, 3)},
         versions={"molfleet": services.version},
         outcome="done" if verdict is None else "failed",
         code=None if verdict is None else str(verdict.code),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import time
 from contextlib import suppress
 from uuid import UUID
 
@@ -67,6 +68,7 @@ class _Runner:
         if not isinstance(row, Handler):
             raise TypeError(f"{taken.command_type} is not a heavy command")
         self._row = row
+        self._began = 0.0
 
     async def past(self) -> AttemptRecord:
         attempts = self._services.ledger.attempts
@@ -89,6 +91,7 @@ class _Runner:
     async def attempt(self, attempt_id: UUID) -> Conclusion | None:
         """One attempt; None where it came to no conclusion (its child died, its lease was taken)."""
         services = self._services
+        self._began = time.monotonic()
         feed, early = ProgressFeed(services, self._taken), list[asyncio.Task[None]]()
         attempt = Attempt(
             services.forks,
@@ -150,6 +153,7 @@ class _Runner:
             attempts=begun,
             emitted=tuple(self._services.announcer.event(event) for event in report.emitted),
             outputs=dict(report.outputs),
+            started=self._began,
         )
 
     def _result(self, event: bytes) -> Event | Rejected:

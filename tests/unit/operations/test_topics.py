@@ -12,6 +12,7 @@ from molfleet.operations.topics import apply, compare, plan
 WANTED = Topic("a.commands", "us", (), 4, 3, 3_600_000, 1 << 20)
 CONFIG = {
     "cleanup.policy": "delete",
+    "message.timestamp.type": "LogAppendTime",
     "retention.ms": "3600000",
     "max.message.bytes": "1048576",
     "min.insync.replicas": "2",

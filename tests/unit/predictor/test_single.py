@@ -129,6 +129,9 @@ def test_no_model_that_answers_is_a_failure_with_each_models_error(context: File
     assert event.code == "PREDICTION_ERROR"
     assert event.details[str(command.models[0].id)].startswith("INVALID_MODEL: ")
     assert event.details[str(command.models[1].id)].startswith("BLOB_NOT_FOUND: ")
+    said = [(answer.id, answer.error and answer.error.code) for answer in event.models]
+    wanted = zip(command.models, ("INVALID_MODEL", "BLOB_NOT_FOUND"), strict=True)
+    assert said == [(ref.id, code) for ref, code in wanted]
     assert not event.retryable
 
 

@@ -74,9 +74,7 @@ class TestAnswers:
         await fleet.send(command)
         assert await code_of(fleet, command) == Code.DEADLINE_EXCEEDED
 
-    async def test_undecodable_bytes_go_to_the_dead_letters_and_hold_nothing_up(
-        self, fleet: Fleet
-    ) -> None:
+    async def test_undecodable_bytes_go_to_the_dead_letters_and_hold_nothing_up(self, fleet: Fleet) -> None:
         command = toy("C")
         await fleet.send_raw(TOPIC, b"junk")
         await fleet.send(command)
