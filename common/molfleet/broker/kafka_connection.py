@@ -106,11 +106,25 @@ async def within(seconds: float, work: Awaitable[T]) -> T:
         return await work
 
 
+def cancelled() -> bool:
+    """Whether a CancelledError is meant for this task.
+
+    A client that is closed while others wait on it cancels what they wait for; taken for a stop, that
+    would end a worker in the midst of an outage.
+    """
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
 @contextmanager
 def translated(doing: str) -> Iterator[None]:
     """Turn aiokafka's errors into the port's; `doing` names topic or group for people."""
     try:
         yield
+    except asyncio.CancelledError as error:
+        if cancelled():
+            raise
+        raise BrokerUnavailable(f"{doing}: cut off, since its connection was closed") from error
     except _DENIED as error:
         raise BrokerDenied(f"{doing}: {_describe(error)}") from error
     except _TOO_LARGE as error:
@@ -171,5 +185,5 @@ def _ssl_context(settings: KafkaSettings) -> ssl.SSLContext | None:
 
 async def closed_quietly(work: Awaitable[object], seconds: float) -> None:
     """Close something whose broker may be gone: what goes wrong then is of no interest."""
-    with suppress(errors.KafkaError, OSError):
+    with suppress(BrokerUnavailable, BrokerDenied, CommitRefused, MessageTooLarge), translated("closing"):
         await within(seconds, work)

@@ -25,7 +25,6 @@ from aiokafka import (
     ConsumerRebalanceListener,
     OffsetAndMetadata,
     TopicPartition,
-    errors,
 )
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 
@@ -33,7 +32,9 @@ from molfleet.broker.kafka_admin import KafkaAdmin
 from molfleet.broker.kafka_connection import Connection, closed_quietly, translated, within
 from molfleet.broker.kafka_records import incoming, require
 from molfleet.broker.port import (
+    BrokerDenied,
     BrokerUnavailable,
+    CommitRefused,
     Committed,
     Incoming,
     Partition,
@@ -160,6 +161,10 @@ class KafkaConsumer:
         if time.monotonic() - self._last_sign > PROOF_OF_LIFE_S:
             await self._ping()
             self._last_sign = time.monotonic()
+            if self._client is not None and not self._client.assignment():
+                # A group whose leader saw no topics just after an outage shares out nothing until the
+                # next look at them, which would be a minute away.
+                self._client._client.force_metadata_update()
 
     async def commit(self, positions: Mapping[Partition, Committed]) -> None:
         offsets = {
@@ -183,10 +188,11 @@ class KafkaConsumer:
         if client is None or not assigned:
             return {}
         try:
-            async with asyncio.timeout(self._connection.timeout_s):
-                ends = await client.end_offsets(assigned)
-                behind = {each: end - await client.position(each) for each, end in ends.items()}
-        except (errors.KafkaError, OSError):
+            with translated("measuring the lag"):
+                async with asyncio.timeout(self._connection.timeout_s):
+                    ends = await client.end_offsets(assigned)
+                    behind = {each: end - await client.position(each) for each, end in ends.items()}
+        except (BrokerUnavailable, BrokerDenied, CommitRefused):
             return {}
         return {Partition(*each): max(0, count) for each, count in behind.items()}
 

@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 from aiokafka import AIOKafkaProducer, errors
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
-from molfleet.broker.kafka_connection import Connection, closed_quietly, translated
+from molfleet.broker.kafka_connection import Connection, cancelled, closed_quietly, translated
 from molfleet.broker.port import BrokerUnavailable, MessageTooLarge, Outgoing, Placed
 
 _CLOSE_S = 10.0
@@ -112,6 +112,10 @@ class KafkaProducer:
                         sent.append(await _enqueue(client, message))  # noqa: PERF401 - kept when cut short
             except (errors.KafkaError, TimeoutError) as error:
                 fault = error if isinstance(error, errors.KafkaError) else fault
+            except asyncio.CancelledError:
+                if cancelled():
+                    raise
+                fault = errors.ProducerClosed()
             if sent:
                 await asyncio.wait(sent, timeout=max(0.0, deadline - loop.time()))
             unsent = [fault] * (len(messages) - len(sent))
@@ -172,7 +176,7 @@ async def _discard(client: AIOKafkaProducer) -> None:
 
 def _outcome(future: asyncio.Future[Any]) -> Outcome:
     """Its result or exception; asked for in any case, lest asyncio complains of one never retrieved."""
-    return future.exception() or future.result()
+    return errors.ProducerClosed() if future.cancelled() else future.exception() or future.result()
 
 
 def _lost_state(outcome: Outcome) -> bool:

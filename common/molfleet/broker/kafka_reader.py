@@ -7,11 +7,11 @@ import time
 from collections.abc import Awaitable, Callable, Collection
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, TopicPartition, errors
+from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from molfleet.broker.kafka_connection import Connection, closed_quietly, translated, within
 from molfleet.broker.kafka_records import incoming, require
-from molfleet.broker.port import BrokerUnavailable, Incoming, Partition
+from molfleet.broker.port import BrokerDenied, BrokerUnavailable, CommitRefused, Incoming, Partition
 
 PROOF_OF_LIFE_S = 10.0
 _CLOSE_S = 10.0
@@ -134,9 +134,9 @@ class KafkaReader:
         if self._client is None or self._fetch is not None:
             return False
         try:
-            async with asyncio.timeout(1.0):
-                position: int = await self._client.position(TopicPartition(*partition))
-        except (errors.KafkaError, OSError):
+            with translated(self._doing):
+                position: int = await within(1.0, self._client.position(TopicPartition(*partition)))
+        except (BrokerUnavailable, BrokerDenied, CommitRefused):
             return False
         return position >= goal
 

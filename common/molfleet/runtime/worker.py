@@ -217,6 +217,8 @@ class Worker:
         for task in running:
             if task.done() and not task.cancelled() and (error := task.exception()) is not None:
                 raise error
+        if not self._stop.is_set():
+            raise RuntimeError("a part of the worker ended by itself")
 
     async def _idle(self, lanes: list[WorkerLane]) -> None:
         while any(lane.busy for lane in lanes) and not self._now.is_set():
