@@ -33,7 +33,7 @@ _VERSION_LIFE_S = 1.0
 
 #: The code of an answer that is none: the fields of the command break the rules of its type.
 INVALID = "invalid"
-_INVALID = (INVALID.encode(), b"", b"", b"", b"")
+_INVALID = (INVALID.encode(), b"", b"", b"", frames.pack_headers(()))
 
 
 class ResidentContext:

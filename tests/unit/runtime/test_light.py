@@ -68,6 +68,15 @@ class TestAnswers:
         assert await code_of(fleet, bad) == Code.INVALID_STRUCTURE
         assert await code_of(fleet, good) == "DONE"
 
+    async def test_invalid_fields_are_answered_and_cost_the_others_of_their_batch_nothing(
+        self, fleet: Fleet
+    ) -> None:
+        commands = [toy("C"), toy("CC").model_copy(update={"models": ()}), toy("CCC")]
+        for command in commands:
+            await fleet.send(command)
+        codes = [await code_of(fleet, command) for command in commands]
+        assert codes == ["DONE", Code.INVALID_COMMAND, "DONE"]
+
     async def test_an_expired_command_is_not_begun(self, fleet: Fleet) -> None:
         past = datetime.now(UTC) - timedelta(seconds=1)
         command = toy("C").model_copy(update={"expires_at": past})
