@@ -2,7 +2,7 @@
 
 Starts Kafka and three workers, then goes the way of a user: features, a model, 5,000 predictions, one
 structure. The molecules ship inside the RDKit wheel: 1,017 with measured activities (CHEMBL2321810) to
-learn from, and the first 5,000 of the NCI set to predict.
+learn from, and what it calls the first 5K of the NCI set to predict.
 """
 
 from __future__ import annotations

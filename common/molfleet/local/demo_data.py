@@ -32,7 +32,7 @@ def measured_sdf(path: Path) -> tuple[Path, int]:
 
 
 def nci_smiles(path: Path) -> tuple[Path, int]:
-    """The first 5,000 molecules of the NCI set as a SMILES file; how many lines it has."""
+    """What RDKit calls the first 5K of the NCI set (4,999) as a SMILES file; how many lines it has."""
     text = (Path(RDConfig.RDDataDir) / "NCI" / "first_5K.smi").read_text("utf-8")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, "utf-8")
