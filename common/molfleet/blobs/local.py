@@ -70,6 +70,20 @@ class LocalBlobs:
                 return info
         raise BlobChanged(bucket, key, "it keeps changing while it is read")
 
+    def fetch_range(self, bucket: str, key: str, to: Path, *, start: int, end: int, etag: str) -> None:
+        with suppress(_TornError), self._opened(bucket, key) as (source, info), arriving(to) as target:
+            if info.etag == etag and end <= info.size:
+                with translated(bucket, key):
+                    source.seek(start)
+                    while left := end - start - target.tell():
+                        if not (part := source.read(min(left, _COPY_BYTES))):
+                            break
+                        target.write(part)
+                    _require_whole(source, info)
+                    return
+            raise _TornError
+        raise BlobChanged(bucket, key, "it is another version")
+
     def read(self, bucket: str, key: str, *, max_bytes: int = 64 << 20) -> tuple[bytes, BlobInfo]:
         for _ in range(_TRIES):
             with suppress(_TornError), self._opened(bucket, key) as (source, info), translated(bucket, key):

@@ -12,6 +12,7 @@ from pathlib import Path
 from molfleet.blobs import names
 from molfleet.blobs.files import arriving
 from molfleet.blobs.port import (
+    BlobChanged,
     BlobInfo,
     BlobNotFound,
     BlobStore,
@@ -42,6 +43,13 @@ class MemoryBlobs:
         with arriving(to) as file:
             file.write(data)
         return info
+
+    def fetch_range(self, bucket: str, key: str, to: Path, *, start: int, end: int, etag: str) -> None:
+        data, info = self._get(bucket, key, None)
+        if info.etag != etag or len(data) < end:
+            raise BlobChanged(bucket, key, "it is another version")
+        with arriving(to) as file:
+            file.write(data[start:end])
 
     def read(self, bucket: str, key: str, *, max_bytes: int = 64 << 20) -> tuple[bytes, BlobInfo]:
         return self._get(bucket, key, max_bytes)

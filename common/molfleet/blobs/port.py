@@ -84,6 +84,14 @@ class BlobStore(Protocol):
         """
         ...
 
+    def fetch_range(self, bucket: str, key: str, to: Path, *, start: int, end: int, etag: str) -> None:
+        """Stream the bytes from `start` up to `end` of the version `etag` into the file `to`.
+
+        Raises BlobNotFound, and BlobChanged where it is another version or has fewer bytes; nothing is
+        left at `to`.
+        """
+        ...
+
     def read(self, bucket: str, key: str, *, max_bytes: int = 64 << 20) -> tuple[bytes, BlobInfo]:
         """A small object in memory. Raises BlobNotFound, BlobChanged, BlobTooLarge."""
         ...

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import boto3
@@ -18,19 +18,16 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 from molfleet.blobs import names, s3_multipart
 from molfleet.blobs.files import arriving
 from molfleet.blobs.port import (
-    BlobChanged,
     BlobDenied,
     BlobInfo,
     BlobNotFound,
     BlobStore,
-    BlobsUnavailable,
-    BlobTooLarge,
     PreconditionFailed,
 )
+from molfleet.blobs.s3_download import Downloads, info_of, tag_of
 from molfleet.blobs.s3_multipart import BeginAnew
 from molfleet.blobs.s3_requests import (
     LIBRARY_ERRORS,
-    NO_ANSWER,
     Requests,
     answered_at,
     has_code,
@@ -100,6 +97,7 @@ class S3Blobs:
         self._place = place
         self._part_bytes = part_bytes
         self._request = Requests(place, attempts)
+        self._downloads = Downloads(client, self._request)
         self._anew = Retrying(
             stop=stop_after_attempt(attempts),
             wait=wait_random_exponential(multiplier=0.1, max=5),
@@ -113,12 +111,17 @@ class S3Blobs:
     def fetch(self, bucket: str, key: str, to: Path, *, max_bytes: int | None = None) -> BlobInfo:
         names.check(bucket, key)
         with arriving(to) as file:
-            return self._download(bucket, key, file, max_bytes)
+            return self._downloads.whole(bucket, key, file, max_bytes)
+
+    def fetch_range(self, bucket: str, key: str, to: Path, *, start: int, end: int, etag: str) -> None:
+        names.check(bucket, key)
+        with arriving(to) as file:
+            self._downloads.range(bucket, key, file, start, end, etag)
 
     def read(self, bucket: str, key: str, *, max_bytes: int = 64 << 20) -> tuple[bytes, BlobInfo]:
         names.check(bucket, key)
         buffer = io.BytesIO()
-        info = self._download(bucket, key, buffer, max_bytes)
+        info = self._downloads.whole(bucket, key, buffer, max_bytes)
         return buffer.getvalue(), info
 
     def put(
@@ -161,11 +164,11 @@ class S3Blobs:
                 raise PreconditionFailed(bucket, key, "it is absent") from error
             raise self._request.translate(error, bucket, key) from error
         now = answered_at(answer)
-        return BlobInfo(bucket, key, size, _tag(answer), now, now, content_type)
+        return BlobInfo(bucket, key, size, tag_of(answer), now, now, content_type)
 
     def stat(self, bucket: str, key: str) -> BlobInfo:
         names.check(bucket, key)
-        return _info(
+        return info_of(
             bucket,
             key,
             self._request(bucket, key, lambda: self._client.head_object(Bucket=bucket, Key=key)),
@@ -186,7 +189,7 @@ class S3Blobs:
             for found in page.get("Contents", ()):
                 key = found["Key"]
                 if names.is_key(key):  # a console's marker for an empty folder ends in a slash
-                    yield BlobInfo(bucket, key, found["Size"], _tag(found), found["LastModified"], now)
+                    yield BlobInfo(bucket, key, found["Size"], tag_of(found), found["LastModified"], now)
             if not page.get("IsTruncated"):
                 return
             more = {"ContinuationToken": page["NextContinuationToken"]}
@@ -223,69 +226,6 @@ class S3Blobs:
             return self._client.put_object(Bucket=bucket, Key=key, Body=source, **extra)
         with source.open("rb") as body:
             return self._client.put_object(Bucket=bucket, Key=key, Body=body, **extra)
-
-    def _download(self, bucket: str, key: str, file: BinaryIO, max_bytes: int | None) -> BlobInfo:
-        for _ in range(_RESTARTS):
-            file.seek(0)
-            file.truncate()
-            try:
-                return self._stream(bucket, key, file, max_bytes)
-            except PreconditionFailed:
-                continue  # replaced while its stream was interrupted
-        raise BlobChanged(bucket, key, "it keeps changing while it is read")
-
-    def _stream(self, bucket: str, key: str, file: BinaryIO, max_bytes: int | None) -> BlobInfo:
-        """All of one version, going on where a broken connection left off."""
-        ask: Callable[..., Any] = self._client.get_object
-        info: BlobInfo | None = None
-
-        def pour() -> BlobInfo:
-            nonlocal info
-            done = file.tell()
-            rest = {"Range": f"bytes={done}-", "IfMatch": f'"{info.etag}"'} if info and done else {}
-            answer = ask(Bucket=bucket, Key=key, **rest)
-            if done and answer["ResponseMetadata"]["HTTPStatusCode"] != 206:
-                raise PreconditionFailed(bucket, key, "the store ignores ranges")
-            with closing(answer["Body"]) as body:
-                if info is None or not done:
-                    info = _info(bucket, key, answer)
-                    if max_bytes is not None and info.size > max_bytes:
-                        raise BlobTooLarge(bucket, key, f"{info.size} bytes, more than {max_bytes}")
-                try:
-                    for chunk in body.iter_chunks(_CHUNK_BYTES):
-                        file.write(chunk)
-                except boto.FlexibleChecksumError:
-                    file.seek(0)
-                    file.truncate()
-                    raise
-                except NO_ANSWER:
-                    if file.tell() == done:
-                        raise
-            return info
-
-        while True:
-            info = self._request(bucket, key, pour)
-            if file.tell() >= info.size:
-                return info
-
-
-def _info(bucket: str, key: str, answer: Mapping[str, Any]) -> BlobInfo:
-    return BlobInfo(
-        bucket,
-        key,
-        answer["ContentLength"],
-        _tag(answer),
-        answer["LastModified"],
-        answered_at(answer),
-        answer.get("ContentType"),
-    )
-
-
-def _tag(answer: Mapping[str, Any]) -> str:
-    tag = answer.get("ETag")
-    if not tag:
-        raise BlobsUnavailable("the S3 store's answer carries no ETag")
-    return str(tag).strip('"')
 
 
 _: type[BlobStore] = S3Blobs

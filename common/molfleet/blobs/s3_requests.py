@@ -89,7 +89,7 @@ class Requests:
         if not isinstance(error, boto.ClientError):
             return BlobsUnavailable(f"the S3 store at {self._place} cannot be asked: {describe(error)}")
         code, status = _code(error), _status(error)
-        if status == 412:
+        if status in (412, 416):
             return PreconditionFailed(bucket, key, "it is there already, or another version")
         if status in (401, 403) or code in _DENIED:
             return BlobDenied(bucket, key, f"the store answered {describe(error)}")
