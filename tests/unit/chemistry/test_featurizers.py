@@ -1,17 +1,25 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rdkit import Chem, DataStructs
-from rdkit.Chem import AllChem, Descriptors, MACCSkeys, rdMolDescriptors
+from rdkit.Chem import AllChem, Descriptors, rdMolDescriptors
 
-from molfleet.chemistry.featurizers import FEATURIZERS, SpecValue, morgan, parse_spec, text_of
+from molfleet.chemistry.featurizers import (
+    FEATURIZERS,
+    FeaturizerRow,
+    SpecValue,
+    packing,
+    parse_spec,
+    text_of,
+)
 from molfleet.errors import Code, Rejected
-from tests.unit.chemistry.samples import ASPIRIN, nci_smiles
-
-MOLECULES = [mol for smiles in nci_smiles(60) if (mol := Chem.MolFromSmiles(smiles))]
+from tests.unit.chemistry.references import REFERENCES
+from tests.unit.chemistry.samples import ASPIRIN
 
 
 def _dense(counts: DataStructs.UIntSparseIntVect, size: int) -> list[float]:
@@ -21,33 +29,22 @@ def _dense(counts: DataStructs.UIntSparseIntVect, size: int) -> list[float]:
     return row
 
 
-#: What RDKit's own other interfaces give; a row of the catalogue without one fails below.
-ORACLES = {
-    "ECFP": ("ECFP:1024:3", lambda m: list(AllChem.GetMorganFingerprintAsBitVect(m, 3, 1024))),
-    "FCFP": (
-        "FCFP:1024:2",
-        lambda m: list(AllChem.GetMorganFingerprintAsBitVect(m, 2, 1024, useFeatures=True)),
-    ),
-    "ECFC": ("ECFC:512:2", lambda m: _dense(rdMolDescriptors.GetHashedMorganFingerprint(m, 2, 512), 512)),
-    "FCFC": (
-        "FCFC:512:2",
-        lambda m: _dense(rdMolDescriptors.GetHashedMorganFingerprint(m, 2, 512, useFeatures=True), 512),
-    ),
-    "MACCS": ("MACCS", lambda m: list(MACCSkeys.GenMACCSKeys(m))),
-    "DESC": ("DESC", lambda m: list(Descriptors.CalcMolDescriptors(m, missingVal=None).values())),
-}
-
-
-@pytest.mark.parametrize("code", FEATURIZERS.codes)
-def test_every_featurizer_gives_what_rdkit_gives_by_another_way(code: str) -> None:
-    text, oracle = ORACLES[code]
-    featurizer = FEATURIZERS.build(parse_spec(text))
-    rows = np.stack([featurizer.calculate(mol) for mol in MOLECULES])
-    assert rows.dtype == featurizer.dtype
-    assert rows.nbytes == featurizer.row_bytes * len(MOLECULES)
-    expected = np.array([oracle(mol) for mol in MOLECULES], np.float64).astype(np.float32)
-    np.testing.assert_array_equal(featurizer.unpack(rows), expected)
-    assert featurizer.unpack(rows).any()
+@pytest.mark.parametrize("row", list(FEATURIZERS), ids=lambda row: row.code)
+def test_every_featurizer_gives_what_its_references_give(row: FeaturizerRow) -> None:
+    assert REFERENCES[row.code]
+    for reference in REFERENCES[row.code]:
+        featurizer = FEATURIZERS.build(parse_spec(reference.spec))
+        given: Any = reference.properties
+        if featurizer.needs == "record":
+            rows = featurizer.pack([featurizer.calculate_record(given)])
+        else:
+            given = Chem.MolFromSmiles(reference.smiles)
+            rows = featurizer.calculate(given)[np.newaxis]
+        assert (rows.dtype, rows.shape) == (featurizer.dtype, (1, featurizer.width))
+        expected = np.array(reference.oracle(given), np.float64).astype(np.float32)
+        np.testing.assert_allclose(
+            featurizer.unpack(rows)[0], expected, rtol=reference.rtol, atol=0, err_msg=reference.smiles
+        )
 
 
 @pytest.mark.parametrize("row", list(FEATURIZERS), ids=lambda row: row.code)
@@ -146,7 +143,7 @@ def test_a_radius_is_a_radius() -> None:
 
 def test_counts_saturate_and_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     # A molecule of 65,536 equal environments takes RDKit many seconds: the limit is lowered instead.
-    monkeypatch.setattr(morgan, "MAX_COUNT", 100)
+    monkeypatch.setattr(packing, "MAX_COUNT", 100)
     counts = FEATURIZERS.build(parse_spec("ECFC:16:1"))
     chain = Chem.MolFromSmiles("C" * 300)
     exact = np.array(_dense(rdMolDescriptors.GetHashedMorganFingerprint(chain, 1, 16), 16))

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from molfleet.catalogue import Catalogue
 from molfleet.chemistry.featurizers import descriptors, maccs, morgan
 from molfleet.chemistry.featurizers.base import Featurizer, FeaturizerRow, Kind, Packed, column_name
 from molfleet.chemistry.featurizers.spec import Spec, SpecValue, parse_spec, resolve, text_of
 from molfleet.errors import Code, Rejected
+
+if TYPE_CHECKING:
+    from molfleet.chemistry.records import Records
 
 
 class FeaturizerCatalogue(Catalogue[FeaturizerRow]):
@@ -38,6 +42,19 @@ class FeaturizerCatalogue(Catalogue[FeaturizerRow]):
                 )
             seen.add(featurizer.column)
         return built
+
+    def fit_all(self, specs: Iterable[Spec], records: Records) -> list[SpecValue]:
+        """The specs with everything explicit that depends on the input, ready for `build_all`.
+
+        Raises what the rows' `fit` raises: Rejected, for a column that is not there and the like.
+        """
+        return [self._fitted(spec, records) for spec in specs]
+
+    def _fitted(self, spec: Spec, records: Records) -> SpecValue:
+        row = self.get(spec.type)
+        if row.fit is not None:
+            return row.fit(spec, records)
+        return SpecValue(row.code, spec.size, spec.radius, dict(spec.parameters))
 
 
 FEATURIZERS = FeaturizerCatalogue("featurizer", (*morgan.ROWS, *maccs.ROWS, *descriptors.ROWS))

@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 import hashlib
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
-from rdkit import Chem, DataStructs
+from rdkit import Chem
 
-from molfleet.chemistry.featurizers.spec import Parameter, Value, text_of_value
+from molfleet.chemistry.featurizers.spec import Parameter, Spec, SpecValue, Value, text_of_value
+
+if TYPE_CHECKING:
+    from molfleet.chemistry.records import Records
 
 Kind = Literal["bits", "counts", "descriptors"]
 Packed = npt.NDArray[Any]
 Matrix = npt.NDArray[np.float32]
 
 
-class Featurizer(ABC):
-    """Turns one molecule into one packed row. Holds RDKit objects: build one per process, or fork.
+class Featurizer:
+    """Turns molecules, or the properties of records, into packed rows. Build one per process, or fork.
+
+    A molecule featurizer (`needs` is molecule) implements `raw`: what RDKit alone gives for one
+    molecule, in whatever form costs least, and `pack`, which makes rows of many raws at once:
+
+        raws = [featurizer.raw(mol) for mol in mols]
+        rows = featurizer.pack(raws)
+
+    A record featurizer (`needs` is record) implements `calculate_record`, whose rows are its raws.
 
     `kind` decides how a row is packed: `bits` as uint8, eight bits a byte, bit 0 lowest
     (numpy.packbits with bitorder little, zero-padded); `counts` as uint16, saturating; `descriptors`
@@ -29,6 +39,7 @@ class Featurizer(ABC):
     """
 
     kind: ClassVar[Kind]
+    needs: ClassVar[Literal["molecule", "record"]] = "molecule"
     #: How many values so far were too large for the packed type (float32 or uint16).
     overflows: int = 0
 
@@ -52,9 +63,22 @@ class Featurizer(ABC):
         """Bytes in a packed row."""
         return self.width * self.dtype.itemsize
 
-    @abstractmethod
+    def raw(self, mol: Chem.Mol) -> Any:
+        """What RDKit gives for a sanitized molecule: input of `pack`. RDKit's own errors pass through."""
+        raise TypeError(f"{self.column} is not calculated from a molecule")
+
+    def calculate_record(self, properties: Mapping[str, str]) -> Packed:
+        """The packed row of a record with these properties, shape [width]."""
+        raise TypeError(f"{self.column} is not calculated from a record's properties")
+
+    def pack(self, raws: Sequence[Any]) -> Packed:
+        """The packed rows of raws, shape [len(raws), width]; adds to `overflows`. Not for none at all."""
+        return np.asarray(raws, self.dtype)
+
     def calculate(self, mol: Chem.Mol) -> Packed:
-        """The packed row of a sanitized molecule, shape [width]. RDKit's own errors pass through."""
+        """The packed row of one molecule, shape [width]."""
+        row: Packed = self.pack([self.raw(mol)])[0]
+        return row
 
     def unpack(self, rows: Packed) -> Matrix:
         """Packed rows [n, width] as a matrix [n, size] for learning; missing descriptors are NaN."""
@@ -63,14 +87,13 @@ class Featurizer(ABC):
         return np.unpackbits(rows, axis=1, count=self.size, bitorder="little").astype(np.float32)
 
 
-def pack_bits(vector: Any) -> Packed:
-    """An RDKit ExplicitBitVect as packed bytes."""
-    return np.frombuffer(DataStructs.BitVectToBinaryText(vector), np.uint8)
-
-
 @dataclass(frozen=True)
 class FeaturizerRow:
-    """One row of the catalogue. `build(column, parameters)` gets every parameter, checked."""
+    """One row of the catalogue.
+
+    `build(column, parameters)` gets every parameter, checked. `fit(spec, records)`, where a row has it,
+    makes explicit what the spec leaves to the input, such as the categories of a column.
+    """
 
     code: str
     kind: Kind
@@ -80,6 +103,7 @@ class FeaturizerRow:
     build: Callable[[str, Mapping[str, Any]], Featurizer]
     parameters: tuple[Parameter, ...] = ()
     aliases: tuple[str, ...] = ()
+    fit: Callable[[Spec, Records], SpecValue] | None = None
 
 
 def column_name(code: str, parameters: tuple[Parameter, ...], values: Mapping[str, Value]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -42,8 +42,11 @@ class RdkitDescriptors(Featurizer):
         super().__init__(column, len(names), names)
         self._functions = tuple(functions[name] for name in names)
 
-    def calculate(self, mol: Chem.Mol) -> Packed:
-        values = np.array([function(mol) for function in self._functions], np.float64)
+    def raw(self, mol: Chem.Mol) -> list[float]:
+        return [function(mol) for function in self._functions]
+
+    def pack(self, raws: Sequence[list[float]]) -> Packed:
+        values = np.array(raws, np.float64)
         beyond = np.abs(values) > _LIMIT
         if beyond.any():
             self.overflows += int(beyond.sum())

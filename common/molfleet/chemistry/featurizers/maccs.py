@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from rdkit import Chem
+from collections.abc import Sequence
+
+from rdkit import Chem, DataStructs
 from rdkit.Chem import rdMolDescriptors
 
-from molfleet.chemistry.featurizers.base import Featurizer, FeaturizerRow, Packed, pack_bits
+from molfleet.chemistry.featurizers.base import Featurizer, FeaturizerRow, Packed
+from molfleet.chemistry.featurizers.packing import bits_of_texts
 
 #: RDKit keeps the published numbering of the keys: bits 1 to 166, and bit 0 is always clear.
 SIZE = 167
@@ -19,8 +22,11 @@ class MaccsKeys(Featurizer):
     def __init__(self, column: str) -> None:
         super().__init__(column, SIZE)
 
-    def calculate(self, mol: Chem.Mol) -> Packed:
-        return pack_bits(rdMolDescriptors.GetMACCSKeysFingerprint(mol))
+    def raw(self, mol: Chem.Mol) -> bytes:
+        return bytes(DataStructs.BitVectToBinaryText(rdMolDescriptors.GetMACCSKeysFingerprint(mol)))
+
+    def pack(self, raws: Sequence[bytes]) -> Packed:
+        return bits_of_texts(raws)
 
 
 ROWS = (

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 from rdkit import Chem
 from rdkit.Chem import rdFingerprintGenerator
 
-from molfleet.chemistry.featurizers.base import Featurizer, FeaturizerRow, Packed, pack_bits
+from molfleet.chemistry.featurizers.base import Featurizer, FeaturizerRow, Packed
+from molfleet.chemistry.featurizers.packing import bits_of_sparse, counts_of_sparse
 from molfleet.chemistry.featurizers.spec import Parameter
 
 PAPER = "Rogers and Hahn, Extended-Connectivity Fingerprints, J. Chem. Inf. Model. 50 (2010) 742-754"
-MAX_COUNT = int(np.iinfo(np.uint16).max)
 
 _COMMON = (
     Parameter("size", "integer", 2048, "Length of the folded vector.", 16, 65536),
@@ -45,8 +44,11 @@ class MorganBits(Featurizer):
         super().__init__(column, parameters["size"])
         self._generator = _generator(parameters, features)
 
-    def calculate(self, mol: Chem.Mol) -> Packed:
-        return pack_bits(self._generator.GetFingerprint(mol))
+    def raw(self, mol: Chem.Mol) -> bytes:
+        return self._generator.GetCountFingerprint(mol).ToBinary()  # type: ignore[no-any-return]
+
+    def pack(self, raws: Sequence[bytes]) -> Packed:
+        return bits_of_sparse(raws, self.size)
 
 
 class MorganCounts(Featurizer):
@@ -58,14 +60,13 @@ class MorganCounts(Featurizer):
         super().__init__(column, parameters["size"])
         self._generator = _generator(parameters, features)
 
-    def calculate(self, mol: Chem.Mol) -> Packed:
-        row = np.zeros(self.size, np.uint16)
-        for index, count in self._generator.GetCountFingerprint(mol).GetNonzeroElements().items():
-            if count > MAX_COUNT:
-                self.overflows += 1
-                count = MAX_COUNT
-            row[index] = count
-        return row
+    def raw(self, mol: Chem.Mol) -> bytes:
+        return self._generator.GetCountFingerprint(mol).ToBinary()  # type: ignore[no-any-return]
+
+    def pack(self, raws: Sequence[bytes]) -> Packed:
+        rows, overflows = counts_of_sparse(raws, self.size)
+        self.overflows += overflows
+        return rows
 
 
 ROWS = (
