@@ -2,39 +2,50 @@
 
 RDKit is native code: a molecule can keep it busy for ever, crash it or eat all memory, and nothing
 within the process can stop that. So each chunk is worked on in a process of its own, forked from this
-one, and a shared word tells which record each process is on. A process that stays on one record past
-the limit is killed; one that dies loses the record that it was on. The records before and behind are
-given out again as chunks of their own.
+one, and a shared word tells which record, and which step of the work on it, each process is on. A
+process that stays on one step past the limit is killed; one that dies loses the record that it was on.
+The records before and behind are given out again as chunks of their own. No process may claim more
+memory than it is allowed: beyond, allocating fails, and only the record that asked for it is lost.
 """
 
 from __future__ import annotations
 
-import gc
 import mmap
 import multiprocessing
 import os
 import signal
 import time
-import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from typing import Any, Generic, TypeVar
+from multiprocessing.reduction import ForkingPickler
+from typing import Generic, TypeVar
 
+from molfleet.chemistry.pool_process import NO_RECORD, NOWHERE, OUT_OF_MEMORY, Report, serve, split_word
 from molfleet.chemistry.records import Chunk
 from molfleet.errors import RecordCode
-from molfleet.processes import die_with_parent
+
+__all__ = [
+    "NO_RECORD",
+    "PROCESS_MEMORY_BYTES",
+    "Lost",
+    "Report",
+    "WorkError",
+    "out_of_memory",
+    "run_chunks",
+]
 
 R = TypeVar("R")
 
-#: Tells the pool which record is worked on from now on; NO_RECORD: none, no limit runs.
-Report = Callable[[int], None]
-NO_RECORD = -1
+#: Memory that a process may claim beyond what it shares with this one, where the caller sets no bound.
+PROCESS_MEMORY_BYTES = 2**30
+#: Results that wait for one that is late (its process hangs): what a hanging record may hold up.
+_WAITING_BYTES = 64 * 2**20
+_WAITING_CHUNKS = 4096
 
 _QUEUED = 2  # chunks given to one process: one at work, one waiting
-_WINDOW = 4  # chunks per process that may be out or done before the oldest is handed over
 _TICK_S = 0.1
 _SILENT_DEATHS = 3
 
@@ -57,45 +68,72 @@ def run_chunks(
     work: Callable[[Chunk, Report], R],
     processes: int,
     record_time_limit_s: float,
+    process_memory_bytes: int | None = None,
 ) -> Iterator[R | Lost]:
     """Results of `work(chunk, report)` in the order of their records, and a Lost for each lost record.
 
     `chunks` must follow each other without gaps in their record numbers. `work` runs in forked
     processes (also for `processes` = 1): it may be a closure, its result must pickle and be of
-    bounded size. It calls `report(record)` before each record, which is cheap. After a loss a chunk's
-    other records come in two or more results; a chunk can be worked on twice, so `work` must have no
-    effects but its result.
+    bounded size. It calls `report(record, step)` before each record, or each step of one, which is cheap;
+    where it has an attribute `steps`, their names, a Lost names the step. After a loss a chunk's other
+    records come in two or more results; a chunk can be worked on twice, so `work` must have no effects
+    but its result.
 
-    Memory is bounded by the chunks in flight, a few per process. Closing the iterator kills the
-    processes; they also die with this process. Raises WorkError.
+    `process_memory_bytes` is what a process may claim beyond what it shares with this one (None:
+    PROCESS_MEMORY_BYTES). It bounds private writable memory (RLIMIT_DATA), not address space, of which
+    libraries map far more than they use: beyond it native code gets std::bad_alloc and Python
+    MemoryError. `work` may treat that as the record's fault; where it lets it pass the record is lost.
+
+    Here memory is bounded: a few chunks per process are out, and 64 MiB of results may wait for a late
+    one. Closing the iterator kills the processes; they also die with this process. Raises WorkError.
     """
-    with _Pool(work, max(1, processes), record_time_limit_s) as pool:
+    memory = PROCESS_MEMORY_BYTES if process_memory_bytes is None else process_memory_bytes
+    with _Pool(work, max(1, processes), record_time_limit_s, memory) as pool:
         yield from pool.run(iter(chunks))
+
+
+def out_of_memory(doing: str) -> str:
+    """The sentence for a record that asked for more memory than a process may have."""
+    return f"{doing} needs more memory than one process may use."
+
+
+@dataclass(frozen=True, slots=True)
+class _Done(Generic[R]):
+    """A result that waits to be handed over, and the size of its message."""
+
+    count: int
+    result: R | Lost
+    size: int
 
 
 @dataclass
 class _Worker:
-    """A process, what it was given (oldest first), and how long it was seen on one record."""
+    """A process, what it was given (oldest first), and how long it was seen on one step of a record."""
 
     process: BaseProcess
     connection: Connection
     slot: int
     given: list[Chunk] = field(default_factory=list)
-    seen: int = NO_RECORD
+    seen: int = NOWHERE
     seen_s: float = 0.0
 
 
 class _Pool(Generic[R]):
-    def __init__(self, work: Callable[[Chunk, Report], R], processes: int, limit_s: float) -> None:
+    def __init__(
+        self, work: Callable[[Chunk, Report], R], processes: int, limit_s: float, memory_bytes: int
+    ) -> None:
         self._work = work
+        self._steps: Sequence[str] = getattr(work, "steps", ())
         self._processes = processes
         self._limit_s = limit_s
+        self._memory_bytes = memory_bytes
         self._context = multiprocessing.get_context("fork")
         self._shared = mmap.mmap(-1, processes * 8)
         self._on = memoryview(self._shared).cast("q")
         self._workers: list[_Worker] = []
         self._again: list[Chunk] = []
-        self._done: dict[int, tuple[int, R | Lost]] = {}
+        self._done: dict[int, _Done[R]] = {}
+        self._waiting_bytes = 0
         self._deaths: dict[int, int] = {}
         self._ticked = time.monotonic()
 
@@ -117,7 +155,7 @@ class _Pool(Generic[R]):
         while True:
             while self._again or following is not None:
                 fresh = not self._again
-                if fresh and self._out() >= self._processes * _WINDOW:
+                if fresh and (self._waiting_bytes >= _WAITING_BYTES or len(self._done) >= _WAITING_CHUNKS):
                     break
                 worker = self._free()
                 if worker is None:
@@ -129,15 +167,16 @@ class _Pool(Generic[R]):
                 else:
                     self._give(worker, self._again.pop(0))
             while expected in self._done:
-                count, result = self._done.pop(expected)
-                expected += count
-                yield result
-            if not self._out() and following is None:
+                done = self._done.pop(expected)
+                self._waiting_bytes -= done.size
+                expected += done.count
+                yield done.result
+            if following is None and not (self._done or self._again or self._at_work()):
                 return
             self._listen()
 
-    def _out(self) -> int:
-        return len(self._done) + len(self._again) + sum(len(worker.given) for worker in self._workers)
+    def _at_work(self) -> bool:
+        return any(worker.given for worker in self._workers)
 
     def _free(self) -> _Worker | None:
         """The least busy process, a new one if all are busy and more may be; None if all are full."""
@@ -149,11 +188,11 @@ class _Pool(Generic[R]):
 
     def _start(self, slot: int) -> _Worker:
         ours, theirs = self._context.Pipe()
-        self._on[slot] = NO_RECORD
+        self._on[slot] = NOWHERE
         others = [worker.connection for worker in self._workers]
         process = self._context.Process(
-            target=_serve,
-            args=(theirs, [ours, *others], self._work, self._on, slot, os.getpid()),
+            target=serve,
+            args=(theirs, [ours, *others], self._work, self._on, slot, self._memory_bytes, os.getpid()),
             name=f"chunks-{slot}",
             daemon=True,
         )
@@ -182,20 +221,22 @@ class _Pool(Generic[R]):
 
     def _receive(self, worker: _Worker) -> None:
         try:
-            result, failure = worker.connection.recv()
+            data = worker.connection.recv_bytes()
         except (EOFError, OSError):
             self._bury(worker, RecordCode.FEATURIZATION_FAILED)
             return
+        result, failure = ForkingPickler.loads(data)
         if failure is not None:
             raise WorkError(failure)
         chunk = worker.given.pop(0)
-        worker.seen = NO_RECORD
-        self._done[chunk.first_record] = (chunk.count, result)
+        worker.seen = NOWHERE
+        self._done[chunk.first_record] = _Done(chunk.count, result, len(data))
+        self._waiting_bytes += len(data)
 
     def _watch(self, worker: _Worker, passed: float) -> None:
-        record = self._on[worker.slot]
-        if record == NO_RECORD or record != worker.seen:
-            worker.seen, worker.seen_s = record, 0.0
+        word = self._on[worker.slot]
+        if word == NOWHERE or word != worker.seen:
+            worker.seen, worker.seen_s = word, 0.0
             return
         worker.seen_s += passed
         if worker.seen_s > self._limit_s:
@@ -206,28 +247,34 @@ class _Pool(Generic[R]):
         """Take back what a dead process was given, without the record that it was on."""
         worker.process.join()
         worker.connection.close()
-        record = self._on[worker.slot]
-        if code is RecordCode.TIMEOUT and record != worker.seen:
-            record = NO_RECORD  # it went on just before it was killed: nothing is lost
+        word = self._on[worker.slot]
+        if code is RecordCode.TIMEOUT and word != worker.seen:
+            word = NOWHERE  # it went on just before it was killed: nothing is lost
         given = worker.given
         self._again.extend(given[1:])
         if given:
+            record, step = split_word(word)
             chunk, offset = given[0], record - given[0].first_record
             if 0 <= offset < chunk.count:
-                self._lose(chunk, offset, code, worker.process.exitcode)
+                self._lose(chunk, offset, self._cause(code, step, worker.process.exitcode))
             else:
                 self._retry(chunk, code, worker.process.exitcode)
         self._again.sort(key=lambda chunk: chunk.first_record)
         self._workers.remove(worker)
         self._workers.append(self._start(worker.slot))
 
-    def _lose(self, chunk: Chunk, offset: int, code: RecordCode, exitcode: int | None) -> None:
+    def _cause(self, code: RecordCode, step: int, exitcode: int | None) -> tuple[RecordCode, str]:
+        """The code and the sentence for a record that was lost in this step."""
+        doing = self._steps[step] if step < len(self._steps) else "The record"
         if code is RecordCode.TIMEOUT:
-            message = f"The record took longer than the limit of {self._limit_s:g} s."
-        else:
-            message = f"The record ended the process that worked on it ({_ending(exitcode)})."
-        lost = Lost(chunk.part(offset, 1), code, message)
-        self._done[lost.chunk.first_record] = (1, lost)
+            return code, f"{doing} took longer than the limit of {self._limit_s:g} s."
+        if exitcode == OUT_OF_MEMORY:
+            return RecordCode.TOO_LARGE, out_of_memory(doing)
+        return code, f"{doing} ended the process that worked on the record ({_ending(exitcode)})."
+
+    def _lose(self, chunk: Chunk, offset: int, cause: tuple[RecordCode, str]) -> None:
+        lost = Lost(chunk.part(offset, 1), *cause)
+        self._done[lost.chunk.first_record] = _Done(1, lost, 0)
         if offset:
             self._again.append(chunk.part(0, offset))
         if offset + 1 < chunk.count:
@@ -242,37 +289,6 @@ class _Pool(Generic[R]):
                     f"({_ending(exitcode)}), on none of its records"
                 )
         self._again.append(chunk)
-
-
-def _serve(
-    connection: Connection,
-    others: list[Connection],
-    work: Callable[[Chunk, Report], Any],
-    on: memoryview,
-    slot: int,
-    parent: int,
-) -> None:
-    """The life of one process: chunks in, results out, until the parent is gone."""
-    die_with_parent(parent)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    for other in others:
-        other.close()
-    gc.freeze()  # what came with the fork need not be looked through, nor copied, ever again
-
-    def report(record: int) -> None:
-        on[slot] = record
-
-    with suppress(EOFError, OSError):
-        while True:
-            chunk = connection.recv()
-            answer: tuple[Any, str | None]
-            try:
-                answer = (work(chunk, report), None)
-            except Exception:
-                answer = (None, traceback.format_exc())
-            report(NO_RECORD)
-            connection.send(answer)
 
 
 def _ending(exitcode: int | None) -> str:
