@@ -160,7 +160,7 @@ def test_the_development_environment_can_run_the_demo() -> None:
 
 #: What a caller of this one file must bring along.
 OPTIONAL = {
-    ("common/molfleet/features.py", "scipy"),
+    ("common/molfleet/features/table.py", "scipy"),
     ("common/molfleet/messages/compatibility.py", "avro"),
 }
 
