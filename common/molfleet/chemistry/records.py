@@ -47,7 +47,7 @@ class RawRecord:
     structure in its `notation`.
     """
 
-    __slots__ = ("_properties", "_read", "block", "line", "notation", "record", "title")
+    __slots__ = ("_block", "_line", "_properties", "_read", "_title", "notation", "record")
 
     def __init__(
         self,
@@ -59,12 +59,29 @@ class RawRecord:
         read: Callable[[], dict[str, str]],
     ) -> None:
         self.record = record
-        self.line = line
-        self.title = title
-        self.block = block
         self.notation = notation
+        self._line = line
+        self._title = title
+        self._block = block
         self._read = read
         self._properties: dict[str, str] | None = None
+
+    @property
+    def line(self) -> int:
+        return self._line
+
+    @property
+    def title(self) -> str:
+        return self._title
+
+    @property
+    def block(self) -> bytes | str:
+        return self._block
+
+    @property
+    def original(self) -> bytes | None:
+        """The whole record as it stands in an SD or mol file; None from other files."""
+        return None
 
     @property
     def properties(self) -> Mapping[str, str]:
@@ -84,17 +101,18 @@ class Parsed:
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """A row of a rejects file."""
+    """A row of a rejects file; `block` is the original record, where that is one of an SD file."""
 
     record: int
     line: int
     title: str
     code: RecordCode
     message: str
+    block: bytes | None = None
 
     @classmethod
     def of(cls, raw: RawRecord, code: RecordCode, message: str) -> Reject:
-        return cls(raw.record, raw.line, raw.title, code, message)
+        return cls(raw.record, raw.line, raw.title, code, message, raw.original)
 
 
 def parse(raw: RawRecord) -> Parsed | Reject:

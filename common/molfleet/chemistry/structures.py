@@ -54,6 +54,10 @@ def molecule(structure: str | bytes, notation: Notation) -> Chem.Mol | NotAMolec
         )
     try:
         mol = _READ[notation](structure)
+    except MemoryError:
+        return NotAMolecule(
+            RecordCode.TOO_LARGE, f"The {_NAMES[notation]} needs more memory than one process may use."
+        )
     except Exception as error:  # RDKit raises RuntimeError, ValueError, ... from its invariants
         return NotAMolecule(RecordCode.UNPARSABLE, _unreadable(notation, str(error)))
     if mol is None:
