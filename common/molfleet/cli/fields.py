@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 import types
 import typing
 from collections.abc import Iterable, Mapping
@@ -115,7 +116,14 @@ def featurizer(text: str) -> dict[str, Any]:
 
 
 def _listed(text: str) -> Any:
-    return [part for part in text.split(",") if part] if "," in text else _loose(text)
+    if "," in text:
+        return [_unescaped(part) for part in text.split(",") if part]
+    value = _loose(text)
+    return _unescaped(value) if isinstance(value, str) else value
+
+
+def _unescaped(text: str) -> str:
+    return re.sub("%(25|2C|3A)", lambda found: chr(int(found[1], 16)), text)
 
 
 def blob(text: str, where: str) -> dict[str, str]:

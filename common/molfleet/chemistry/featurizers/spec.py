@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
@@ -42,7 +43,8 @@ class SpecValue:
 def parse_spec(text: str) -> SpecValue:
     """`TYPE[:SIZE[:RADIUS]][:name=value]...`, such as `ECFP:2048:2` or `DESC:names=MolWt,TPSA`.
 
-    A value with a comma is a list, `true` and `false` are booleans. Raises Rejected(INVALID_COMMAND).
+    A value with a comma is a list (of one: `names=1,`), `true` and `false` are booleans. Within a value
+    `%2C` is a comma, `%3A` a colon, `%25` a per cent sign. Raises Rejected(INVALID_COMMAND).
     """
     head, *rest = text.strip().split(":")
     numbers = [part for part in rest if "=" not in part]
@@ -61,8 +63,22 @@ def text_of(spec: Spec) -> str:
     numbers = [str(number or "") for number in (spec.size, spec.radius)]
     while numbers and not numbers[-1]:
         numbers.pop()
-    pairs = [f"{name}={text_of_value(value)}" for name, value in sorted(spec.parameters.items())]
+    pairs = [f"{name}={_escaped(value)}" for name, value in sorted(spec.parameters.items())]
     return ":".join([spec.type, *numbers, *pairs])
+
+
+def _escaped(value: Value) -> str:
+    """A value's text, which `_literal` reads back."""
+    if isinstance(value, str):
+        return re.sub("[%,:]", lambda found: f"%{ord(found[0]):X}", value)
+    if not isinstance(value, Sequence):
+        return text_of_value(value)
+    text = ",".join(map(_escaped, value))
+    return text if len(value) != 1 or isinstance(_literal(text), str) else f"{text},"
+
+
+def _unescaped(text: str) -> str:
+    return re.sub("%(25|2C|3A)", lambda found: chr(int(found[1], 16)), text)
 
 
 def text_of_value(value: Value) -> str:
@@ -146,7 +162,7 @@ def _whole(part: str, text: str) -> int | None:
 
 def _literal(value: str) -> Value:
     if "," in value:
-        return [part for part in value.split(",") if part]
+        return [_unescaped(part) for part in value.split(",") if part]
     if value in ("true", "false"):
         return value == "true"
     for number in (int, float):
@@ -156,4 +172,4 @@ def _literal(value: str) -> Value:
             continue
         if math.isfinite(parsed):
             return parsed
-    return value
+    return _unescaped(value)
