@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,13 +14,15 @@ from rdkit import Chem
 
 from molfleet.catalogue import Catalogue
 from molfleet.chemistry.featurizers import Featurizer, Packed
-from molfleet.chemistry.pool import Report
-from molfleet.chemistry.records import Chunk, Records, Reject, parse
-from molfleet.chemistry.standardize import Standardizer
+from molfleet.chemistry.pool import NO_RECORD, Report, out_of_memory
+from molfleet.chemistry.records import Chunk, RawRecord, Records, Reject, parse
+from molfleet.chemistry.standardize import AsParsed, Standardizer
 from molfleet.errors import RecordCode
+from workers.feature_vectors.counts import ColumnCounts
 
-#: Records in a chunk, and the packed bytes that one chunk may hold.
-RECORDS_PER_CHUNK = 128
+#: Records in a chunk (of descriptors, which take milliseconds each, fewer), and its most packed bytes.
+RECORDS_PER_CHUNK = 256
+SLOW_RECORDS_PER_CHUNK = 64
 _CHUNK_BYTES = 8 * 2**20
 
 
@@ -42,17 +46,11 @@ IDENTIFIERS = Catalogue(
 
 
 @dataclass
-class ColumnCounts:
-    """Of one featurizer's rows: what is set, what is missing (by descriptor), what did not fit."""
-
-    set_values: int
-    missing: npt.NDArray[np.int64] | None
-    overflows: int
-
-
-@dataclass
 class ChunkResult:
-    """What one chunk gave: `vectors[i]` is [rows, width] of featurizer i, `texts[j]` of text column j."""
+    """What one chunk gave: `vectors[i]` is [rows, width] of featurizer i, `texts[j]` of text column j.
+
+    `seconds` of each stage; `changed` counts the molecules that each step of standardizing changed.
+    """
 
     end: int
     records: npt.NDArray[np.int64]
@@ -61,12 +59,15 @@ class ChunkResult:
     counts: list[ColumnCounts]
     rejects: list[Reject]
     seconds: dict[str, float] = field(default_factory=dict)
+    changed: dict[str, int] = field(default_factory=dict)
 
 
 def records_per_chunk(featurizers: Sequence[Featurizer]) -> int:
-    """How many records to a chunk, so that wide rows do not make heavy chunks."""
+    """How many records to a chunk: fewer where rows are wide, or slow to calculate."""
     row_bytes = sum(featurizer.row_bytes for featurizer in featurizers)
-    return max(1, min(RECORDS_PER_CHUNK, _CHUNK_BYTES // row_bytes))
+    slow = any(featurizer.kind == "descriptors" for featurizer in featurizers)
+    most = min(RECORDS_PER_CHUNK, SLOW_RECORDS_PER_CHUNK) if slow else RECORDS_PER_CHUNK
+    return max(1, min(most, _CHUNK_BYTES // row_bytes))
 
 
 @dataclass
@@ -79,82 +80,138 @@ class ChunkWork:
     identifiers: Sequence[IdentifierRow]
     carried: Sequence[str]
 
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """The steps that are reported to the pool, by name."""
+        return ("Parsing", "Standardizing", *(f.column for f in self.featurizers), "Identifying")
+
+    @property
+    def reads_structures(self) -> bool:
+        """Whether anything asks for the molecule; else records without a structure are as good."""
+        as_parsed = isinstance(self.standardize, AsParsed)
+        return bool(
+            self.identifiers or not as_parsed or any(f.needs == "molecule" for f in self.featurizers)
+        )
+
     def __call__(self, chunk: Chunk, report: Report) -> ChunkResult:
-        vectors = [np.empty((chunk.count, f.width), f.dtype) for f in self.featurizers]
-        steps = list(zip(self.featurizers, vectors, strict=True))
         overflows = [f.overflows for f in self.featurizers]
-        numbers: list[int] = []
-        texts: list[list[str | None]] = [[] for _ in (*self.identifiers, *self.carried)]
-        rejects: list[Reject] = []
-        parsing = standardizing = calculating = identifying = 0.0
-        for raw in self.records.read_chunk(chunk):
-            report(raw.record)
-            began = perf_counter()
-            parsed = parse(raw)
-            parsed_at = perf_counter()
-            parsing += parsed_at - began
-            if isinstance(parsed, Reject):
-                rejects.append(parsed)
-                continue
-            doing = "standardize the molecule"
-            try:
-                mol = self.standardize(parsed.mol)
-                standardized_at = perf_counter()
-                standardizing += standardized_at - parsed_at
-                if not mol.GetNumAtoms():
-                    rejects.append(
-                        Reject.of(raw, RecordCode.EMPTY_MOLECULE, "Standardizing left no atoms.")
-                    )
-                    continue
-                at = len(numbers)
-                for featurizer, rows in steps:
-                    doing = f"calculate {featurizer.column}"
-                    rows[at] = featurizer.calculate(mol)
-                calculated_at = perf_counter()
-                calculating += calculated_at - standardized_at
-                doing = "write the identifiers"
-                row: list[str | None] = [identify.calculate(mol) for identify in self.identifiers]
-                if self.carried:
-                    properties = raw.properties
-                    row += [properties.get(name) for name in self.carried]
-                identifying += perf_counter() - calculated_at
-            except Exception as error:  # whatever RDKit raises concerns this record alone
-                reason = " ".join(str(error).split()) or type(error).__name__
-                rejects.append(
-                    Reject.of(
-                        raw, RecordCode.FEATURIZATION_FAILED, f"RDKit cannot {doing}: {reason[:500]}."
-                    )
-                )
-                continue
-            numbers.append(raw.record)
-            for column, text in zip(texts, row, strict=True):
-                column.append(text)
-        vectors = [rows[: len(numbers)] for rows in vectors]
+        changed = Counter(self.standardize.changed)
+        found = _Found(self, report)
+        seconds = found.read(self.records.read_chunk(chunk))
+        report(NO_RECORD)
+        vectors = [_packed(f, raws) for f, raws in zip(self.featurizers, found.raws, strict=True)]
         counts = [
-            _counted(f, rows, f.overflows - before)
+            ColumnCounts.of(f, rows, f.overflows - before)
             for f, rows, before in zip(self.featurizers, vectors, overflows, strict=True)
         ]
-        seconds = {
+        return ChunkResult(
+            chunk.end,
+            np.array(found.numbers, np.int64),
+            found.texts,
+            vectors,
+            counts,
+            found.rejects,
+            seconds,
+            dict(self.standardize.changed - changed),
+        )
+
+    def empty(self, end: int, reject: Reject) -> ChunkResult:
+        """The result of a record that was lost with its process."""
+        texts: list[list[str | None]] = [[] for _ in (*self.identifiers, *self.carried)]
+        vectors = [_packed(f, []) for f in self.featurizers]
+        counts = [ColumnCounts.none(f) for f in self.featurizers]
+        return ChunkResult(end, np.empty(0, np.int64), texts, vectors, counts, [reject])
+
+
+class _Found:
+    """What the records of one chunk gave so far: raws of featurizer i in `raws[i]`, not yet packed."""
+
+    def __init__(self, work: ChunkWork, report: Report) -> None:
+        self._work = work
+        self._report = report
+        self._steps: list[tuple[int, Callable[[Any], Any], bool]] = [
+            (step, f.raw if f.needs == "molecule" else f.calculate_record, f.needs == "record")
+            for step, f in enumerate(work.featurizers, start=2)
+        ]
+        self.numbers: list[int] = []
+        self.raws: list[list[Any]] = [[] for _ in work.featurizers]
+        self.texts: list[list[str | None]] = [[] for _ in (*work.identifiers, *work.carried)]
+        self.rejects: list[Reject] = []
+
+    def read(self, raws: Iterable[RawRecord]) -> dict[str, float]:
+        """Work through the records; the seconds of each stage."""
+        work, report, steps = self._work, self._report, self._steps
+        reads_structures = work.reads_structures
+        standardize = None if isinstance(work.standardize, AsParsed) else work.standardize
+        texts = bool(self.texts)
+        parsing = standardizing = calculating = identifying = 0.0
+        now = perf_counter()
+        for raw in raws:
+            record, step = raw.record, 0
+            report(record)
+            mol: Any = None
+            try:
+                if reads_structures:
+                    parsed = parse(raw)
+                    began, now = now, perf_counter()
+                    parsing += now - began
+                    if isinstance(parsed, Reject):
+                        self.rejects.append(parsed)
+                        continue
+                    mol = parsed.mol
+                if standardize is not None:
+                    step = 1
+                    report(record, step)
+                    mol = standardize(mol)
+                    began, now = now, perf_counter()
+                    standardizing += now - began
+                    if not mol.GetNumAtoms():
+                        message = "Standardizing left no atoms."
+                        self.rejects.append(Reject.of(raw, RecordCode.EMPTY_MOLECULE, message))
+                        continue
+                row = []
+                for step, calculate, of_record in steps:
+                    report(record, step)
+                    row.append(calculate(raw.properties if of_record else mol))
+                began, now = now, perf_counter()
+                calculating += now - began
+                if texts:
+                    step = len(steps) + 2
+                    report(record, step)
+                    cells = self._texts_of(raw, mol)
+                    began, now = now, perf_counter()
+                    identifying += now - began
+                    for column, text in zip(self.texts, cells, strict=True):
+                        column.append(text)
+            except Exception as error:  # whatever RDKit raises concerns this record alone
+                self.rejects.append(self._reject(raw, step, error))
+                continue
+            for column_raws, value in zip(self.raws, row, strict=True):
+                column_raws.append(value)
+            self.numbers.append(record)
+        return {
             "parse": parsing,
             "standardize": standardizing,
             "featurize": calculating,
             "identify": identifying,
         }
-        records = np.array(numbers, np.int64)
-        return ChunkResult(chunk.end, records, texts, vectors, counts, rejects, seconds)
 
-    def empty(self, end: int, reject: Reject) -> ChunkResult:
-        """The result of a record that was lost with its process."""
-        texts: list[list[str | None]] = [[] for _ in (*self.identifiers, *self.carried)]
-        vectors = [np.empty((0, f.width), f.dtype) for f in self.featurizers]
-        counts = [_counted(f, rows, 0) for f, rows in zip(self.featurizers, vectors, strict=True)]
-        return ChunkResult(end, np.empty(0, np.int64), texts, vectors, counts, [reject])
+    def _texts_of(self, raw: RawRecord, mol: Any) -> list[str | None]:
+        cells: list[str | None] = [identifier.calculate(mol) for identifier in self._work.identifiers]
+        if self._work.carried:
+            properties = raw.properties
+            cells += [properties.get(name) for name in self._work.carried]
+        return cells
+
+    def _reject(self, raw: RawRecord, step: int, error: Exception) -> Reject:
+        doing = self._work.steps[step]
+        if isinstance(error, MemoryError):
+            return Reject.of(raw, RecordCode.TOO_LARGE, out_of_memory(doing))
+        reason = " ".join(str(error).split()) or type(error).__name__
+        what = {"Parsing": "read the record", "Standardizing": "standardize the molecule"}.get(doing)
+        what = what or ("write the identifiers" if doing == "Identifying" else f"calculate {doing}")
+        return Reject.of(raw, RecordCode.FEATURIZATION_FAILED, f"RDKit cannot {what}: {reason[:500]}.")
 
 
-def _counted(featurizer: Featurizer, rows: Packed, overflows: int) -> ColumnCounts:
-    if featurizer.kind == "bits":
-        return ColumnCounts(int(np.bitwise_count(rows).sum()), None, overflows)
-    if featurizer.kind == "counts":
-        return ColumnCounts(int(np.count_nonzero(rows)), None, overflows)
-    missing = np.isnan(rows).sum(axis=0, dtype=np.int64)
-    return ColumnCounts(int(rows.size - missing.sum()), missing, overflows)
+def _packed(featurizer: Featurizer, raws: list[Any]) -> Packed:
+    return featurizer.pack(raws) if raws else np.empty((0, featurizer.width), featurizer.dtype)

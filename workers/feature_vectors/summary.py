@@ -3,22 +3,36 @@
 from __future__ import annotations
 
 import json
+import platform
 import time
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow
 import rdkit
 
 from molfleet import __version__
-from molfleet.chemistry.featurizers import Featurizer
-from workers.feature_vectors.chunks import ChunkResult, ColumnCounts
+from molfleet.chemistry.featurizers import FEATURIZERS, Featurizer, Spec, SpecValue, text_of
+from molfleet.chemistry.featurizers.spec import resolve
+from workers.feature_vectors.chunks import ChunkResult
+from workers.feature_vectors.counts import ColumnCounts
 from workers.feature_vectors.table import Layout
+
+#: Distribution of a package -> its version.
+VERSIONS = {
+    "molfleet": __version__,
+    "rdkit": rdkit.__version__,
+    "numpy": np.__version__,
+    "pyarrow": pyarrow.__version__,
+    "python": platform.python_version(),
+}
 
 
 class Totals:
-    """What all chunks gave together."""
+    """What all chunks gave together. Parts merge in any grouping and give the same, timings aside."""
 
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
@@ -26,29 +40,49 @@ class Totals:
         self.failed = 0
         self.codes: Counter[str] = Counter()
         self.filled = [0] * len(layout.texts)
+        self.changed: Counter[str] = Counter()
         self.seconds: Counter[str] = Counter()
         self.began = time.monotonic()
-        self.columns = [
-            ColumnCounts(0, np.zeros(f.size, np.int64) if f.kind == "descriptors" else None, 0)
-            for f in layout.featurizers
-        ]
+        self.columns = [ColumnCounts.none(featurizer) for featurizer in layout.featurizers]
 
     @property
     def records(self) -> int:
         return self.structures + self.failed
 
     def add(self, result: ChunkResult) -> None:
+        """Take in one chunk."""
         self.structures += len(result.records)
         self.failed += len(result.rejects)
         self.codes.update(reject.code.value for reject in result.rejects)
+        self.changed.update(result.changed)
         self.seconds.update(result.seconds)
         for index, texts in enumerate(result.texts):
             self.filled[index] += sum(text not in (None, "") for text in texts)
         for total, counts in zip(self.columns, result.counts, strict=True):
-            total.set_values += counts.set_values
-            total.overflows += counts.overflows
-            if total.missing is not None and counts.missing is not None:
-                total.missing += counts.missing
+            total.add(counts)
+
+    def merge(self, part: Mapping[str, Any]) -> None:
+        """Take in the `to_json` of totals of the same layout, of other records of the input."""
+        self.structures += part["structures"]
+        self.failed += part["failed"]
+        self.codes.update(part["codes"])
+        self.changed.update(part["changed"])
+        self.seconds.update(part["seconds"])
+        self.filled = [mine + its for mine, its in zip(self.filled, part["filled"], strict=True)]
+        for total, counts in zip(self.columns, part["columns"], strict=True):
+            total.add(ColumnCounts.of_json(counts))
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON that `merge` reads, in this process or another."""
+        return {
+            "structures": self.structures,
+            "failed": self.failed,
+            "codes": dict(self.codes),
+            "changed": dict(self.changed),
+            "seconds": dict(self.seconds),
+            "filled": self.filled,
+            "columns": [counts.to_json() for counts in self.columns],
+        }
 
 
 def layout_metadata(standardize: str) -> dict[str, str]:
@@ -56,42 +90,77 @@ def layout_metadata(standardize: str) -> dict[str, str]:
     return {"molfleet": __version__, "rdkit": rdkit.__version__, "standardize": standardize}
 
 
-def write_summary(path: Path, totals: Totals, standardize: str) -> Path:
-    """Write the summary as JSON; `seconds` are summed over processes, `elapsed_s` is wall time."""
+def write_summary(
+    path: Path,
+    totals: Totals,
+    standardize: str,
+    *,
+    file_type: str | None = None,
+    structure_column: str | None = None,
+    specs: Sequence[Spec] = (),
+    record_time_limit_s: float | None = None,
+    rejects_sdf: Mapping[str, Any] | None = None,
+) -> Path:
+    """Write the summary as JSON.
+
+    `file_type` and `structure_column` are those found, `specs` those of the layout's featurizers;
+    `rejects_sdf` is the BlobRef of the rejected records. `seconds` are summed over processes,
+    `elapsed_s` is wall time since `totals` began.
+    """
     layout = totals.layout
+    elapsed_s = time.monotonic() - totals.began
     summary = {
         "records": totals.records,
         "structures": totals.structures,
         "failed": totals.failed,
         "codes": dict(sorted(totals.codes.items())),
+        "file_type": file_type,
+        "structure_column": structure_column,
         "standardize": standardize,
+        "changed": dict(sorted(totals.changed.items())),
+        "featurizers": [full_text(spec) for spec in specs],
+        "record_time_limit_s": record_time_limit_s,
         "text_columns": [
             {"name": name, "filled": filled}
             for name, filled in zip(layout.texts, totals.filled, strict=True)
         ],
         "columns": [
-            _column(featurizer, counts, totals.structures)
+            _column(featurizer, counts)
             for featurizer, counts in zip(layout.featurizers, totals.columns, strict=True)
         ],
-        "elapsed_s": round(time.monotonic() - totals.began, 3),
-        "seconds": {name: round(seconds, 3) for name, seconds in totals.seconds.items()},
-        "versions": {"molfleet": __version__, "rdkit": rdkit.__version__, "numpy": np.__version__},
+        "rejects_sdf": rejects_sdf,
+        "elapsed_s": round(elapsed_s, 3),
+        "records_per_s": round(totals.records / elapsed_s, 1) if elapsed_s else None,
+        "seconds": {name: round(seconds, 3) for name, seconds in sorted(totals.seconds.items())},
+        "versions": VERSIONS,
     }
     path.write_text(json.dumps(summary, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     return path
 
 
-def _column(featurizer: Featurizer, counts: ColumnCounts, rows: int) -> dict[str, Any]:
+def full_text(spec: Spec) -> str:
+    """A spec's text form with every parameter, defaults included; raises what building it raises."""
+    row = FEATURIZERS.get(spec.type)
+    values = {
+        name: value
+        for name, value in resolve(spec, row.code, row.parameters).items()
+        if value is not None and value != ()
+    }
+    # As a field, a radius of 0 would mean the default.
+    fields: dict[str, Any] = {name: values.pop(name) for name in ("size", "radius") if values.get(name)}
+    return text_of(SpecValue(row.code, parameters=values, **fields))
+
+
+def _column(featurizer: Featurizer, counts: ColumnCounts) -> dict[str, Any]:
     column: dict[str, Any] = {
         "name": featurizer.column,
         "kind": featurizer.kind,
         "size": featurizer.size,
         "overflows": counts.overflows,
     }
-    if featurizer.kind == "descriptors":
-        missing = counts.missing if counts.missing is not None else np.zeros(0, np.int64)
-        names = featurizer.names or ()
-        column["missing"] = {name: int(count) for name, count in zip(names, missing, strict=True) if count}
-    else:
-        column["density"] = counts.set_values / (rows * featurizer.size) if rows else 0.0
-    return column
+    if counts.moments:
+        rows = zip(featurizer.names or (), counts.moments.rows(), strict=True)
+        return column | {"descriptors": {name: numbers for name, numbers in rows}}
+    values = counts.rows * featurizer.size
+    density = counts.set_values / values if values else 0.0
+    return column | {"density": density, "never_set": counts.never_set(featurizer.size)}
