@@ -9,7 +9,7 @@ import pytest
 
 from molfleet.broker.topics import load_topics
 from molfleet.messages.generated import ALL_RECORDS, CancelCommand
-from molfleet.messages.record import Command, Event, FailureEvent, TerminalEvent
+from molfleet.messages.record import Command, Event, FailureEvent, Part, TerminalEvent
 from molfleet.runtime.assembly import check_table
 from molfleet.runtime.handler import HandlerTable
 from tests.paths import ROOT
@@ -52,11 +52,23 @@ def test_every_failure_event_answers_one_command() -> None:
 
 def test_every_message_has_a_topic_and_every_topic_only_messages() -> None:
     placed = [name for topic in TOPICS.all for name in topic.types]
-    assert sorted(placed) == sorted(ALL_RECORDS)
+    in_receipts = {
+        name
+        for part in of_type(Part)
+        for name in ALL_RECORDS
+        if name.startswith(part.replace(".commands.Calculate", ".events."))
+    }
+    assert sorted((*placed, *in_receipts)) == sorted(ALL_RECORDS)
+
+
+def test_only_parts_of_commands_have_no_events() -> None:
+    for topic in TOPICS.command_topics:
+        types = [ALL_RECORDS[name] for name in TOPICS.types_of(topic)]
+        assert TOPICS.has_events(topic) == (not any(issubclass(kind, Part) for kind in types))
 
 
 def test_the_events_of_a_command_are_in_the_topic_beside_its_own() -> None:
-    for topic in TOPICS.command_topics:
+    for topic in filter(TOPICS.has_events, TOPICS.command_topics):
         events = TOPICS.types_of(topic.removesuffix("commands") + "events")
         assert events
         assert all(issubclass(ALL_RECORDS[name], Event) for name in events)

@@ -136,6 +136,10 @@ class Topics:
     def command_topics(self) -> tuple[str, ...]:
         return tuple(topic.name for topic in self.all if topic.name.endswith(_COMMANDS))
 
+    def has_events(self, command_topic: str) -> bool:
+        """Whether events answer the commands of a topic; parts of commands have receipts alone."""
+        return command_topic.removesuffix(_COMMANDS) + _EVENTS in self.event_topics
+
     @property
     def event_topics(self) -> tuple[str, ...]:
         """Topics of events, progress included."""

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 
 from molfleet.messages.generated import ALL_RECORDS
-from molfleet.messages.record import Command
+from molfleet.messages.record import Command, Part
 
 C = TypeVar("C", bound=Command)
 
@@ -38,5 +38,7 @@ def uuid_of(name: str) -> UUID:
 
 
 def command_types() -> list[type[Command]]:
-    """Every command that there is."""
-    return [kind for kind in ALL_RECORDS.values() if issubclass(kind, Command)]
+    """Every command that a publisher may send; the parts of commands are the fleet's own affair."""
+    return [
+        kind for kind in ALL_RECORDS.values() if issubclass(kind, Command) and not issubclass(kind, Part)
+    ]

@@ -39,7 +39,8 @@ def download(store: BlobStore, ref: BlobRef, to: Path) -> Path:
     """
     target = to / Path(ref.key).name if to.is_dir() else to
     target.parent.mkdir(parents=True, exist_ok=True)
-    return resolve(store, ref, target)
+    resolve(store, ref, target)
+    return target
 
 
 def file_digest(path: Path) -> str:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import unquote
 from uuid import UUID
 
-from molfleet.blobs.port import BlobNotFound, BlobStore, PreconditionFailed
+from molfleet.blobs.port import BlobInfo, BlobNotFound, BlobStore, PreconditionFailed
 from molfleet.ledger.keys import Keys
+
+#: Ends the name of the checkpoint of a command that has parts.
+PARTS = "-parts"
 
 
 class Checkpoints:
@@ -49,7 +53,19 @@ class Checkpoints:
             unquote(info.key.removeprefix(prefix)) for info in self._store.list(self._bucket, prefix)
         )
 
-    def delete_all(self, command_type: str, command_id: UUID, generation: int) -> None:
+    def delete_all(
+        self, command_type: str, command_id: UUID, generation: int, *, shared: bool = True
+    ) -> None:
+        """Delete the checkpoints and, if `shared`, what the command and its parts handed each other.
+
+        What was shared goes first: whoever is interrupted here finds the checkpoints again.
+        """
         prefix = self._keys.checkpoints(command_type, command_id, generation)
-        for info in list(self._store.list(self._bucket, prefix)):
+        found = list(self._store.list(self._bucket, prefix))
+        if shared and any(unquote(info.key).endswith(PARTS) for info in found):
+            self._delete(self._store.list(self._bucket, self._keys.shared(command_id)))
+        self._delete(found)
+
+    def _delete(self, found: Iterable[BlobInfo]) -> None:
+        for info in list(found):
             self._store.delete(self._bucket, info.key)

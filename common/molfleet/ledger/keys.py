@@ -44,5 +44,9 @@ class Keys:
         """The prefix of all checkpoints of one command."""
         return f"{self.prefix}checkpoints/{command_id}/{command_type}/g{generation}/"
 
+    def shared(self, command_id: UUID) -> str:
+        """The prefix of what a command and its parts hand each other."""
+        return f"{self.prefix}shared/{command_id}/"
+
     def checkpoint(self, command_type: str, command_id: UUID, generation: int, name: str) -> str:
         return self.checkpoints(command_type, command_id, generation) + quote(name, safe="")

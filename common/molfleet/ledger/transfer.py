@@ -26,7 +26,7 @@ def resolve(
     max_bytes: int | None = None,
     *,
     state_bucket: str | None = None,
-) -> Path:
+) -> BlobInfo:
     """Fetch the blob into the file `to`, with size, sha256 and etag as the reference gives them.
 
     Raises Rejected: BLOB_NOT_FOUND, BLOB_ACCESS_DENIED, BLOB_CHANGED, BLOB_TOO_LARGE, or
@@ -42,7 +42,15 @@ def resolve(
     except Rejected:
         to.unlink(missing_ok=True)
         raise
-    return to
+    return info
+
+
+def resolve_range(store: BlobStore, ref: BlobRef, to: Path, start: int, end: int) -> None:
+    """Fetch some bytes of the version that `ref.etag` names into the file `to`. Raises Rejected."""
+    try:
+        store.fetch_range(ref.bucket, ref.key, to, start=start, end=end, etag=ref.etag or "")
+    except BlobError as error:
+        raise rejection(error) from error
 
 
 def version(store: BlobStore, ref: BlobRef, *, state_bucket: str | None = None) -> str:

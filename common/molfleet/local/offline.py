@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import uuid4
 
 from molfleet.errors import Code, Rejected
 from molfleet.messages.generated import BlobRef
-from molfleet.messages.record import Command, Event, FailureEvent, TerminalEvent
+from molfleet.messages.record import Command, Event, FailureEvent, Part, TerminalEvent
 from molfleet.runtime.handler import ComputeShare, Handler, HandlerTable
 
 WORKERS = "molfleet.workers"
@@ -117,7 +119,7 @@ class LocalContext:
             raise ValueError(f"an output named {name!r} would leave {self._outputs}")
         target.parent.mkdir(parents=True, exist_ok=True)
         if target != path.resolve():
-            shutil.copyfile(path, target)
+            _put(path, target)
         return self.files.keep(target, target.name)
 
     def progress(self, stage: str, fraction: float, message: str = "", eta_s: float | None = None) -> None:
@@ -130,12 +132,50 @@ class LocalContext:
         path = self._checkpoints / name
         return path if path.is_file() else None
 
+    def pinned(self, ref: BlobRef) -> BlobRef:
+        return ref.model_copy(
+            update={"etag": ref.sha256 or "", "size": self.files.path(ref).stat().st_size}
+        )
+
+    def fetch_range(self, ref: BlobRef, start: int, end: int) -> Path:
+        target = self._scratch / f"range-{uuid4()}"
+        with self.files.path(ref).open("rb") as source, target.open("wb") as part:
+            source.seek(start)
+            while left := end - start - part.tell():
+                part.write(source.read(min(left, 1 << 20)))
+        return target
+
+    def keep(self, path: Path) -> BlobRef:
+        kept = self._scratch / f"kept-{uuid4()}"
+        kept.mkdir()
+        return self.files.keep(shutil.copyfile(path, kept / path.name), path.name)
+
+    def spread(self, parts: Sequence[Part]) -> list[TerminalEvent]:
+        """Computes them here, one after the other."""
+        done = []
+        for part in parts:
+            scratch = self._scratch / f"part-{uuid4()}"
+            scratch.mkdir()
+            context = LocalContext(self.files, scratch, scratch, share=self._share)
+            done.append(find_handler(type(part)).run(part, context))
+        return done
+
     def put_checkpoint(self, name: str, path: Path) -> Path:
         kept = self._checkpoints / name
         if not kept.exists():
             kept.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, kept)
         return kept
+
+
+def _put(path: Path, target: Path) -> None:
+    """Give a finished file its name in one step: half a file is never seen under it."""
+    part = target.with_name(f".{target.name}.{uuid4()}")
+    try:
+        os.link(path, part)  # both are ours and finished: no need for a second copy of a large file
+    except OSError:
+        shutil.copyfile(path, part)
+    part.replace(target)
 
 
 def find_handler(command_type: type[Command], *, first: str = "") -> Handler:
@@ -169,10 +209,14 @@ def run_offline(
     *,
     share: ComputeShare | None = None,
     on_progress: OnProgress = quiet,
+    scratch_in: Path | None = None,
 ) -> TerminalEvent:
-    """The terminal event of `command`, as the fleet would publish it; blobs are files in `outputs`."""
+    """The terminal event of `command`, as the fleet would publish it; blobs are files in `outputs`.
+
+    Working files are in a directory of their own below `scratch_in` (null: the system's), gone at the end.
+    """
     began = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="molfleet-") as scratch:
+    with tempfile.TemporaryDirectory(prefix="molfleet-", dir=scratch_in) as scratch:
         context = LocalContext(files, outputs, Path(scratch), share=share, on_progress=on_progress)
         try:
             event: TerminalEvent = handler.run(command, context)

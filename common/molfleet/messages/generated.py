@@ -15,6 +15,7 @@ from molfleet.messages.record import (
     FailureEvent,
     Long,
     ParameterValue,
+    Part,
     Record,
     TerminalEvent,
 )
@@ -325,6 +326,48 @@ class CalculateFeatureVectors(Command):
     )
 
 
+class CalculateFeatureVectorsChunk(Part):
+    """Internal: a range of records of one giant file, sent by the worker that has the whole in hand to
+    any worker. It has a receipt and no events on any topic.
+    """
+
+    full_name: ClassVar[str] = "molfleet.commands.CalculateFeatureVectorsChunk"
+
+    source: BlobRef = Field(description="The file, one version of it: its etag is always given. Required.")
+    start: Long = Field(description="Where the chunk begins in the file, in bytes. Required.")
+    end: Long = Field(description="Where the chunk ends in the file, in bytes, exclusive. Required.")
+    layout: str = Field(
+        description="What reading a piece of this file takes, found by whoever cut it (format, header, structure column): JSON. Required."
+    )
+    first_record: Long = Field(
+        description="0-based position in the whole input of the chunk's first record. Required."
+    )
+    first_line: Long = Field(
+        description="1-based line of the whole input at which the chunk begins. Required."
+    )
+    records: Long = Field(description="Number of records in the chunk. Required.")
+    featurizers: tuple[FeaturizerSpec, ...] = Field(
+        min_length=1,
+        description="What to calculate, in the order of the output's columns; at least one. Required.",
+    )
+    standardize: str = Field(
+        default="none",
+        description="How structures are standardized first: none, parent, parent-neutral or tautomer. Default none.",
+    )
+    identifiers: tuple[str, ...] = Field(
+        default=(),
+        description="Identifiers of the standardized molecule to add as columns: smiles, inchikey. Default empty.",
+    )
+    carry_properties: tuple[str, ...] = Field(
+        default=(),
+        description="Properties of the records to carry into the output as text, by name. Default empty.",
+    )
+    record_time_limit_ms: Long | None = Field(
+        default=None,
+        description="How long one record may take, in milliseconds. Default null: the worker's setting.",
+    )
+
+
 class CancelCommand(Command):
     """Cancel a command that is under way or still to come. It has no event of its own: the target ends
     in its failure event, CANCELLED, unless its outcome was decided before.
@@ -561,6 +604,33 @@ class FeatureVectorsCalculationFailed(FailureEvent):
     full_name: ClassVar[str] = "molfleet.events.FeatureVectorsCalculationFailed"
 
 
+class FeatureVectorsChunkCalculated(TerminalEvent):
+    """Internal: one chunk of a giant file is computed. Kept in the chunk's receipt, on no topic."""
+
+    full_name: ClassVar[str] = "molfleet.events.FeatureVectorsChunkCalculated"
+
+    rows: BlobRef = Field(
+        description="The chunk's rows: an Arrow IPC stream in the fleet's own bucket. Required."
+    )
+    rejects: BlobRef | None = Field(
+        default=None, description="The chunk's rejects, CSV. Default null: there are none."
+    )
+    rejected_blocks: BlobRef | None = Field(
+        default=None,
+        description="The original blocks of the rejects, SD format. Default null: there are none, or the input is no SD file.",
+    )
+    totals: BlobRef = Field(description="The chunk's counts and statistics: JSON. Required.")
+    records: Long = Field(description="Records of the chunk. Required.")
+
+
+class FeatureVectorsChunkFailed(FailureEvent):
+    """Internal: one chunk of a giant file cannot be computed. Kept in the chunk's receipt, on no
+    topic.
+    """
+
+    full_name: ClassVar[str] = "molfleet.events.FeatureVectorsChunkFailed"
+
+
 class ModelThumbnailGenerated(Event):
     """A thumbnail picture of a model was made."""
 
@@ -693,6 +763,7 @@ ALL_RECORDS: dict[str, type[Record]] = {
     record.full_name: record
     for record in (
         CalculateFeatureVectors,
+        CalculateFeatureVectorsChunk,
         CancelCommand,
         PredictProperties,
         SingleStructurePredict,
@@ -700,6 +771,8 @@ ALL_RECORDS: dict[str, type[Record]] = {
         CommandProgressed,
         FeatureVectorsCalculated,
         FeatureVectorsCalculationFailed,
+        FeatureVectorsChunkCalculated,
+        FeatureVectorsChunkFailed,
         ModelThumbnailGenerated,
         ModelTrained,
         ModelTrainingStarted,

@@ -72,6 +72,12 @@ class Command(Record):
     options: dict[str, str] = {}
 
 
+class Part(Command):
+    """A part of another command, computed by any worker. Internal: it has no event on any topic."""
+
+    part_of: UUID
+
+
 class Event(Record):
     """An event; `answer` copies the identity of the command, the runtime stamps time and version."""
 

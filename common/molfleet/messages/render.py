@@ -9,7 +9,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from molfleet.messages.record import Command, Event, FailureEvent, Record, TerminalEvent
+from molfleet.messages.record import Command, Event, FailureEvent, Part, Record, TerminalEvent
 from molfleet.messages.schema import Schema, full_name
 
 HEADER = '''\
@@ -25,7 +25,7 @@ from uuid import UUID
 from pydantic import Field
 '''
 
-FROM_RECORD = (Command, Event, FailureEvent, Record, TerminalEvent)
+FROM_RECORD = (Command, Event, FailureEvent, Part, Record, TerminalEvent)
 ALIASES = ("Long", "ParameterValue", "Timestamp")
 
 PARAMETER_VALUE = [
@@ -56,7 +56,7 @@ def module(types: Sequence[dict[str, Any]], messages: Sequence[dict[str, Any]]) 
 
 
 def base_of(schema: dict[str, Any]) -> type[Record]:
-    """The base class by namespace and, for events, by the common fields that the schema has.
+    """The base class by namespace and, otherwise, by the common fields that the schema has.
 
     Raises ValueError where a field of the base is missing in the schema.
     """
@@ -64,7 +64,7 @@ def base_of(schema: dict[str, Any]) -> type[Record]:
     namespace = schema["namespace"]
     base: type[Record] = Record
     if namespace == "molfleet.commands":
-        base = Command
+        base = Part if "part_of" in names else Command
     elif namespace == "molfleet.events":
         base = FailureEvent if "retryable" in names else Event
         if base is Event and "elapsed_ms" in names:

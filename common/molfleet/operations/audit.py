@@ -1,7 +1,8 @@
 """Whether a recorded history keeps what docs/CONTRACT.md promises under "One command, one outcome".
 
 G1  every accepted command reaches exactly one distinct terminal event; what cannot be decoded, does not
-    belong or conflicts reaches a dead letter only; a command past the crash limit both.
+    belong or conflicts reaches a dead letter only; a command past the crash limit both. A part of a
+    command reaches a receipt instead of an event.
 G2  no committed offset passes an unfinished command.
 G3  one receipt per heavy command, whose digests match its blobs.
 G4  repeated terminal events are byte-identical (heavy commands), or carry the same id and the same
@@ -61,7 +62,12 @@ def _ends(index: HistoryIndex, strict: bool) -> Iterator[Violation]:
         if not accepted:
             continue
         ends = index.terminals(run)
-        if strict and not ends:
+        if index.is_part(run):
+            if strict and run not in index.receipts:
+                yield Violation("G1", str(run), "it is a part of a command and has no receipt")
+            if ends:
+                yield Violation("G1", str(run), "it is a part of a command, but its event was published")
+        elif strict and not ends:
             yield Violation("G1", str(run), "it has no terminal event")
         kinds = sorted({event.message.full_name for event in ends})
         if len(kinds) > 1:
@@ -127,6 +133,8 @@ def _unfinished(index: HistoryIndex, command: SeenCommand, commit: SeenCommit) -
         return "dead letter"
     if index.is_refused(command) or command.run is None:
         return None
+    if index.is_part(command.run):
+        return None if command.run in index.receipts else "receipt"
     return None if any(map(was_there, index.terminals(command.run))) else "terminal event"
 
 
@@ -150,7 +158,8 @@ def _receipts(index: HistoryIndex, strict: bool) -> Iterator[Violation]:
                 yield Violation("G3", str(run), "its receipt does not end in its one terminal event")
             for output in seen.receipt.outputs:
                 held = index.history.blobs.get((output.bucket, output.key))
-                if held != output.sha256:
+                gone_with_the_whole = held is None and index.is_part(run)
+                if held != output.sha256 and not gone_with_the_whole:
                     what = "does not exist" if held is None else f"has the digest {held}"
                     blob = f"{output.bucket}/{output.key}"
                     yield Violation("G3", str(run), f"{blob} of its receipt {what}, not {output.sha256}")

@@ -10,6 +10,7 @@ from uuid import UUID
 from molfleet.broker.port import Headers, Partition
 from molfleet.errors import Code
 from molfleet.messages.envelope import terminal_event_id
+from molfleet.messages.record import Part
 from molfleet.operations.history import (
     History,
     Run,
@@ -57,6 +58,10 @@ class HistoryIndex:
 
     def is_light(self, run: Run) -> bool:
         return run.type in self.history.light
+
+    def is_part(self, run: Run) -> bool:
+        """Whether a run is a part of another command: its receipt is its outcome, it has no events."""
+        return any(isinstance(command.identity, Part) for command in self.commands.get(run, ()))
 
     def receipt(self, run: Run) -> SeenReceipt | None:
         return self.receipts[run][0] if run in self.receipts else None

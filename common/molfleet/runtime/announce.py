@@ -10,8 +10,8 @@ from uuid import UUID, uuid4
 
 from molfleet.broker.port import Headers, Outgoing
 from molfleet.messages.codec import Codec
-from molfleet.messages.envelope import event_headers, event_key, generation_of
-from molfleet.messages.record import Command, Event, TerminalEvent
+from molfleet.messages.envelope import command_headers, event_headers, event_key, generation_of
+from molfleet.messages.record import Command, Event, Part, TerminalEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,10 @@ class Origin:
 
 
 class Announcer:
-    """Builds the records of events. `topics` maps an event's full name to its topic."""
+    """Builds the records of events. `topics` maps an event's full name to its topic.
+
+    An event of a part has the topic "": it lies in the part's receipt and is published nowhere.
+    """
 
     def __init__(
         self,
@@ -72,8 +75,29 @@ class Announcer:
             now=now,
             new_id=self._new_id,
         )
-        value = self._codec.encode(event)
-        return Outgoing(self._topics[event.full_name], event_key(event.correlation_id), value, headers)
+        topic = self._topics[event.full_name]
+        value = self._codec.encode(event) if topic else self._codec.encode_single_object(event)
+        return Outgoing(topic, event_key(event.correlation_id), value, headers)
+
+    def part_of(self, value: bytes) -> Part:
+        """A part of a command as a child process encoded it."""
+        record = self._codec.decode(value)
+        if not isinstance(record, Part):
+            raise TypeError(f"{record.full_name} is not a part of a command")
+        return record
+
+    def part(self, origin: Origin, part: Part) -> tuple[bytes, Headers]:
+        """Value and headers of a part of the command `origin`, of the same generation and trace."""
+        headers = command_headers(
+            part,
+            fingerprint=self._codec.fingerprint(part),
+            now=self._now(),
+            generation=origin.generation,
+            source=f"/molfleet/{self._kind}",
+            parent=origin.headers,
+            new_id=self._new_id,
+        )
+        return self._codec.encode(part), headers
 
     def event(self, value: bytes) -> Event:
         """An event as a child process encoded it."""

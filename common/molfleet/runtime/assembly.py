@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from molfleet.broker.port import Broker, Incoming
 from molfleet.broker.topics import Topics
 from molfleet.messages.generated import ALL_RECORDS
-from molfleet.messages.record import Command, Event, Record
+from molfleet.messages.record import Command, Event, Part, Record
 from molfleet.runtime.handler import HandlerTable, LightHandler
 from molfleet.runtime.heavy import HeavyLane
 from molfleet.runtime.job import Residence, reveal, row_of
@@ -86,16 +86,18 @@ def types_by_topic(topics: Topics, table: HandlerTable) -> dict[str, list[str]]:
 
 
 def event_topics(topics: Topics) -> dict[str, str]:
-    """The topic of every event, by full name."""
+    """The topic of every event, by full name; "" where an event is the fleet's own affair."""
     events = (name for name, record in ALL_RECORDS.items() if issubclass(record, Event))
-    return {name: topics.events_topic_of(name) for name in events}
+    carried = {name for topic in topics.event_topics for name in topics.types_of(topic)}
+    return {name: topics.events_topic_of(name) if name in carried else "" for name in events}
 
 
-def published_events(topics: Topics, table: HandlerTable) -> list[type[Record]]:
-    """The types of all events that a worker with this table may publish, progress included."""
+def published_types(topics: Topics, table: HandlerTable) -> list[type[Record]]:
+    """All that a worker with this table may publish: events, progress, parts of commands."""
     commands = types_by_topic(topics, table)
     carriers = [*(topic.removesuffix(".commands") + ".events" for topic in commands), topics.progress]
-    return [ALL_RECORDS[name] for topic in carriers for name in topics.types_of(topic)]
+    events = [ALL_RECORDS[name] for topic in carriers for name in topics.types_of(topic)]
+    return [*events, *(command for command in table if issubclass(command, Part))]
 
 
 def check_table(topics: Topics, table: HandlerTable) -> None:

@@ -12,6 +12,7 @@ from molfleet.errors import Code, Rejected, Unavailable
 from molfleet.messages.codec import Codec
 from molfleet.messages.record import TerminalEvent
 from molfleet.runtime import frames
+from molfleet.runtime.child_parts import PartsMissing
 from molfleet.runtime.context import ChildContext
 from molfleet.runtime.handler import Handler
 from molfleet.runtime.job import Job, conceal, load_table, row_of
@@ -37,6 +38,8 @@ def main(sock: socket.socket) -> None:
         if not isinstance(event, TerminalEvent):
             raise TypeError(f"the handler returned {type(event).__name__}, which is no terminal event")
         context.tell("done", {}, context.encoded(event))
+    except PartsMissing as missing:
+        context.tell("parts", {}, *(context.encoded(part) for part in missing.parts))
     except Rejected as verdict:
         context.tell(
             "rejected",

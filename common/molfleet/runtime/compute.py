@@ -33,6 +33,13 @@ class Done:
 
 
 @dataclass(frozen=True, slots=True)
+class PartsWanted:
+    """The handler goes on when these commands, encoded, have their outcomes."""
+
+    parts: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Refused:
     """A definite verdict: the handler's own, or a limit that was reached."""
 
@@ -61,7 +68,7 @@ class Stopped:
     reason: str
 
 
-Outcome = Done | Refused | Away | Died | Stopped
+Outcome = Done | PartsWanted | Refused | Away | Died | Stopped
 
 
 @dataclass
@@ -159,6 +166,8 @@ class Attempt:
                     self.report.checkpoints += 1
                 case "done":
                     return Done(message[2])
+                case "parts":
+                    return PartsWanted(tuple(message[2:]))
                 case "rejected":
                     return Refused(
                         Rejected(

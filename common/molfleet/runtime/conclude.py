@@ -59,8 +59,12 @@ async def delete_outputs(services: Services, outputs: Iterable[tuple[str, str]])
 
 
 def outgoing(receipt: Receipt) -> list[Outgoing]:
-    """The receipt's events as they are published, in order."""
-    return [Outgoing(event.topic, event.key, event.value, event.headers) for event in receipt.events]
+    """The receipt's events as they are published, in order; those of a part are not."""
+    return [
+        Outgoing(event.topic, event.key, event.value, event.headers)
+        for event in receipt.events
+        if event.topic
+    ]
 
 
 def _receipt(services: Services, taken: Taken, conclusion: Conclusion) -> Receipt:

@@ -8,16 +8,20 @@ import math
 import socket
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from molfleet.blobs.port import BlobStore
-from molfleet.ledger.checkpoints import Checkpoints
-from molfleet.ledger.transfer import refuse_state_bucket, resolve, upload
+from molfleet.blobs.port import BlobInfo, BlobStore
+from molfleet.ledger.checkpoints import PARTS, Checkpoints
+from molfleet.ledger.keys import Keys
+from molfleet.ledger.receipts import Receipts
+from molfleet.ledger.transfer import refuse_state_bucket, resolve, resolve_range, upload
 from molfleet.messages.codec import Codec
 from molfleet.messages.generated import BlobRef
-from molfleet.messages.record import Event
+from molfleet.messages.record import Command, Event, Part, TerminalEvent
 from molfleet.runtime import frames
+from molfleet.runtime.child_parts import PartOutcomes
 from molfleet.runtime.failures import largest_event, too_large
 from molfleet.runtime.handler import ComputeShare
 from molfleet.runtime.job import Job
@@ -45,6 +49,8 @@ class ChildContext:
         self._progress = ("", 0.0)
         self._emitted = 0
         self._checkpoints = Checkpoints(store, settings.state_bucket, settings.topic_prefix)
+        self._shared = Keys(settings.topic_prefix).shared(job.whole)
+        self._pinned: dict[tuple[str, str], BlobInfo] = {}
         self.scratch = Path(job.scratch)
         self.share: ComputeShare = job.share
 
@@ -53,23 +59,34 @@ class ChildContext:
         with self._telling:
             frames.send(self._sock, [kind.encode(), json.dumps(fields or {}).encode(), *payload])
 
-    def encoded(self, event: Event) -> bytes:
-        """The event as the worker reads it. Raises Rejected (RESULT_TOO_LARGE)."""
-        value, limit = self._codec.encode_single_object(event), largest_event(self._settings)
+    def encoded(self, message: Command | Event) -> bytes:
+        """The message as the worker reads it. Raises Rejected (RESULT_TOO_LARGE)."""
+        value, limit = self._codec.encode_single_object(message), largest_event(self._settings)
         if len(value) > limit:
-            raise too_large(event.full_name, len(value), limit)
+            raise too_large(message.full_name, len(value), limit)
         return value
 
     def fetch(self, ref: BlobRef) -> Path:
-        folder = self.scratch / f"input-{next(self._fetched)}"
-        folder.mkdir()
-        return resolve(
+        target = self._target(ref)
+        info = resolve(
             self._store,
             ref,
-            folder / (Path(ref.key).name or "blob"),
+            target,
             self._settings.blobs.max_input_bytes,
-            state_bucket=self._settings.state_bucket,
+            state_bucket=self._forbidden(ref),
         )
+        self._pinned[ref.bucket, ref.key] = info
+        return target
+
+    def pinned(self, ref: BlobRef) -> BlobRef:
+        info = self._pinned[ref.bucket, ref.key]
+        return ref.model_copy(update={"etag": info.etag, "size": info.size})
+
+    def fetch_range(self, ref: BlobRef, start: int, end: int) -> Path:
+        target = self._target(ref)
+        refuse_state_bucket(ref.bucket, self._forbidden(ref))
+        resolve_range(self._store, ref, target, start, end)
+        return target
 
     def store(
         self,
@@ -84,10 +101,34 @@ class ChildContext:
         job = self._job
         short = job.command_type.rpartition(".")[2]
         key = f"molfleet/{short}/{job.command_id}/{job.attempt}/{name or path.name}"
+        return self._upload(path, target, key, content_type)
+
+    def keep(self, path: Path) -> BlobRef:
+        key = f"{self._shared}{self._job.command_id}/{self._job.attempt}/{path.name}"
+        return self._upload(path, self._settings.state_bucket, key, None)
+
+    def spread(self, parts: Sequence[Part]) -> list[TerminalEvent]:
+        listed = self.scratch / "parts.json"
+        listed.write_text(json.dumps([str(part.id) for part in parts]))
+        self.put_checkpoint(f"checkpoint{PARTS}", listed)
+        receipts = Receipts(self._store, self._settings.state_bucket, self._settings.topic_prefix)
+        return PartOutcomes(receipts, self._codec, self._job.generation).of(parts)
+
+    def _upload(self, path: Path, target: str, key: str, content_type: str | None) -> BlobRef:
         self.tell("storing", {"bucket": target, "key": key})
         ref = upload(self._store, path, target, key, content_type)
         self.tell("stored", {"bucket": target, "key": key, "sha256": ref.sha256 or ""})
         return ref
+
+    def _target(self, ref: BlobRef) -> Path:
+        folder = self.scratch / f"input-{next(self._fetched)}"
+        folder.mkdir()
+        return folder / (Path(ref.key).name or "blob")
+
+    def _forbidden(self, ref: BlobRef) -> str | None:
+        """The bucket that `ref` must not name: the fleet's own, except for what was kept for this."""
+        own = ref.bucket == self._settings.state_bucket and ref.key.startswith(self._shared)
+        return None if own else self._settings.state_bucket
 
     def progress(self, stage: str, fraction: float, message: str = "", eta_s: float | None = None) -> None:
         now = time.monotonic()

@@ -33,26 +33,29 @@ class Cancellations:
         for wake in tuple(self._waiting.get(command_id, ())):
             wake()
 
-    def of(self, command_id: UUID, *, generation: int, delivered_ms: int) -> str | None:
-        """The sentence for a cancelled command, else None.
+    def of(self, *command_ids: UUID, generation: int, delivered_ms: int) -> str | None:
+        """The sentence for a command that is cancelled by any of these ids, else None.
 
         A cancellation may come before its target. A later generation is the operator's own wish, so
         only what was asked after it was sent cancels it.
         """
-        asked = self._asked.get(command_id)
-        if asked is None or (generation > 1 and asked[0] < delivered_ms):
-            return None
-        return f"The command was cancelled{': ' + asked[1] if asked[1] else '.'}"
+        for command_id in command_ids:
+            asked = self._asked.get(command_id)
+            if asked is not None and (generation == 1 or asked[0] >= delivered_ms):
+                return f"The command was cancelled{': ' + asked[1] if asked[1] else '.'}"
+        return None
 
-    def watch(self, command_id: UUID, wake: Callable[[], None]) -> Callable[[], None]:
-        """Call `wake` whenever a cancellation of this id arrives; returns how to stop watching."""
-        self._waiting.setdefault(command_id, set()).add(wake)
+    def watch(self, *command_ids: UUID, wake: Callable[[], None]) -> Callable[[], None]:
+        """Call `wake` whenever a cancellation of these ids arrives; returns how to stop watching."""
+        for command_id in command_ids:
+            self._waiting.setdefault(command_id, set()).add(wake)
 
         def forget() -> None:
-            watchers = self._waiting.get(command_id, set())
-            watchers.discard(wake)
-            if not watchers:
-                self._waiting.pop(command_id, None)
+            for command_id in command_ids:
+                watchers = self._waiting.get(command_id, set())
+                watchers.discard(wake)
+                if not watchers:
+                    self._waiting.pop(command_id, None)
 
         return forget
 

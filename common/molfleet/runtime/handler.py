@@ -8,17 +8,22 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from molfleet.messages.generated import BlobRef
-from molfleet.messages.record import Command, Event, FailureEvent, TerminalEvent
+from molfleet.messages.record import Command, Event, FailureEvent, Part, TerminalEvent
 
 
 @dataclass(frozen=True, slots=True)
 class ComputeShare:
-    """What one command may use: processes (or threads) and, in bytes, memory; None = no limit."""
+    """What one command may use: processes (or threads) and, in bytes, memory; None = no limit.
+
+    A file of more than `split_records` records is shared out over the fleet, `part_records` at a time.
+    """
 
     processes: int = 1
     memory_bytes: int | None = None
     record_time_limit_s: float = 5.0
     max_input_bytes: int | None = None
+    split_records: int | None = None
+    part_records: int = 65_536
 
 
 class Context(Protocol):
@@ -41,6 +46,14 @@ class Context(Protocol):
 
         Raises Rejected: BLOB_NOT_FOUND, BLOB_ACCESS_DENIED, BLOB_CHANGED, BLOB_TOO_LARGE.
         """
+        ...
+
+    def pinned(self, ref: BlobRef) -> BlobRef:
+        """`ref` with the etag and size of the version that `fetch` gave, for later reads of the same."""
+        ...
+
+    def fetch_range(self, ref: BlobRef, start: int, end: int) -> Path:
+        """The bytes from `start` up to `end` of a pinned blob. Raises Rejected as `fetch` does."""
         ...
 
     def store(
@@ -71,6 +84,22 @@ class Context(Protocol):
 
     def put_checkpoint(self, name: str, path: Path) -> Path:
         """Keep a file for later attempts; returns the one that is kept (an earlier winner's, maybe)."""
+        ...
+
+    def keep(self, path: Path) -> BlobRef:
+        """Keep a file in the fleet's own bucket, for this command's parts or, from a part, its whole.
+
+        Only they can fetch it. It goes when the whole command has succeeded or was cancelled.
+        """
+        ...
+
+    def spread(self, parts: Sequence[Part]) -> list[TerminalEvent]:
+        """The success events of `parts`, in order, computed by whichever workers are free.
+
+        Where some have no outcome yet, this call does not return: the command waits outside the
+        compute slots, then its handler is run anew and must come to the same parts. Raises Rejected
+        with the code of a part that failed, when the others are done.
+        """
         ...
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from typing import Any, TypeVar
 
 from molfleet.broker.port import Incoming
@@ -13,11 +14,13 @@ from molfleet.ledger.attempts import AttemptRecord
 from molfleet.ledger.keys import Keys
 from molfleet.ledger.leases import Held
 from molfleet.ledger.receipts import Receipt
+from molfleet.runtime.compute import PartsWanted
 from molfleet.runtime.conclude import Conclusion, conclude, outgoing
 from molfleet.runtime.heavy_attempts import hand_back, run_attempts
 from molfleet.runtime.intake import Taken, Unreadable
 from molfleet.runtime.lane import Lane
 from molfleet.runtime.lease_keeper import LeaseKeeper
+from molfleet.runtime.parts import PAUSE_S, AwaitedParts
 from molfleet.runtime.send_dead_letter import send_dead_letter
 from molfleet.runtime.services import Services
 from molfleet.runtime.steps import Step
@@ -100,7 +103,7 @@ class HeavyLane:
         """Bring one command to its published outcome, whoever computes it."""
         services, ledger = self._services, self._services.ledger
         name = (taken.command_type, taken.identity.id, taken.generation)
-        alone = False
+        alone, awaited = False, None
         while True:
             receipt = await self._io(ledger.receipts.get, *name)
             if receipt is not None:
@@ -110,30 +113,42 @@ class HeavyLane:
                 outcome = await self._answer(taken, await self._conclude(taken, conclusion))
                 await self._io(ledger.checkpoints.delete_all, *name)
                 return outcome
+            if awaited is not None:
+                with self._parked():
+                    if not await awaited.done():
+                        await asyncio.sleep(PAUSE_S)
+                        continue
+                awaited = None
             async with self._slot(taken, alone=alone) as got:
                 if not got:
                     continue
                 held = await self._io(ledger.leases.acquire, self._lease_key(taken), services.worker)
                 if not isinstance(held, Held):
-                    keeper, code = LeaseKeeper(services, held), None
+                    keeper, came = LeaseKeeper(services, held), None
                     try:
                         await services.hook(Step.LEASED)
                         past = await self._io(ledger.attempts.bury, *name)
                         if past.worker_deaths == 0 or alone or services.slots.count == 1:
-                            code = await self._with_lease(taken, keeper, past)
+                            came = await self._with_lease(taken, keeper, past)
                         else:
                             alone = True
                     finally:
                         await keeper.release()
                         await services.hook(Step.RELEASED)
-                    if code is not None:
-                        return code
+                    if isinstance(came, str):
+                        return came
+                    if came is not None:
+                        awaited = AwaitedParts(services, self._lane.patience, taken, came)
+                        await awaited.send()
+                        await services.hook(Step.PARTS_SENT)
                     continue
             alone = False
             with self._parked():
                 await asyncio.sleep(min(max(held.expires_in_s, 0.1), services.settings.lease_ttl_s / 3))
 
-    async def _with_lease(self, taken: Taken, keeper: LeaseKeeper, past: AttemptRecord) -> str | None:
+    async def _with_lease(
+        self, taken: Taken, keeper: LeaseKeeper, past: AttemptRecord
+    ) -> str | PartsWanted | None:
         """Compute and answer while holding the lease; None when another worker took it."""
         services, ledger = self._services, self._services.ledger
         name = (taken.command_type, taken.identity.id, taken.generation)
@@ -141,11 +156,13 @@ class HeavyLane:
         if receipt is not None:
             return await self._answer(taken, receipt, first=False)
         if (verdict := taken.unfit(services.now())) is not None:
-            conclusion: Conclusion | None = Conclusion(services.new_id(), verdict, attempts=past.begun)
+            conclusion: Conclusion | PartsWanted | None = Conclusion(
+                services.new_id(), verdict, attempts=past.begun
+            )
         else:
             conclusion = await run_attempts(services, self._lane.patience, taken, keeper, past)
-        if conclusion is None:
-            return None
+        if conclusion is None or isinstance(conclusion, PartsWanted):
+            return conclusion
         try:
             await services.hook(Step.COMPUTED)
             receipt = await self._conclude(taken, conclusion)
@@ -157,7 +174,10 @@ class HeavyLane:
 
     def _cancelled(self, taken: Taken) -> Rejected | None:
         why = self._services.cancellations.of(
-            taken.identity.id, generation=taken.generation, delivered_ms=taken.record.timestamp_ms
+            taken.identity.id,
+            taken.whole,
+            generation=taken.generation,
+            delivered_ms=taken.record.timestamp_ms,
         )
         return None if why is None else Rejected(Code.CANCELLED, why)
 
@@ -193,12 +213,10 @@ class HeavyLane:
         await self._lane.commit()
         await services.hook(Step.FINISHED)
         if receipt.attempts and code != _CONFLICT:
-            await self._io(
-                services.ledger.checkpoints.delete_all,
-                taken.command_type,
-                taken.identity.id,
-                taken.generation,
-            )
+            # A replay of what failed need not compute again what its parts have computed.
+            shared = receipt.code in (None, Code.CANCELLED)
+            name = (taken.command_type, taken.identity.id, taken.generation)
+            await self._io(partial(services.ledger.checkpoints.delete_all, shared=shared), *name)
         return code
 
     @asynccontextmanager
@@ -212,7 +230,7 @@ class HeavyLane:
             yield True
             return
         cancelled = asyncio.Event()
-        forget = services.cancellations.watch(taken.identity.id, cancelled.set)
+        forget = services.cancellations.watch(taken.identity.id, taken.whole, wake=cancelled.set)
         ticket = services.slots.ask(alone=alone)
         waiting: asyncio.Future[Any] = asyncio.ensure_future(cancelled.wait())
         try:

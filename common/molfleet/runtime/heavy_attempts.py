@@ -14,7 +14,7 @@ from molfleet.ledger.attempts import AttemptRecord, Ending
 from molfleet.ledger.encoding import UnreadableEntry
 from molfleet.messages.codec import DecodingError
 from molfleet.messages.record import Event
-from molfleet.runtime.compute import Attempt, Away, Died, Done, Outcome, Refused, Stopped
+from molfleet.runtime.compute import Attempt, Away, Died, Done, Outcome, PartsWanted, Refused, Stopped
 from molfleet.runtime.conclude import Conclusion, delete_outputs
 from molfleet.runtime.handler import ComputeShare, Handler
 from molfleet.runtime.intake import Taken
@@ -33,8 +33,8 @@ _HAND_BACK_S = 5.0
 
 async def run_attempts(
     services: Services, patience: Patience, taken: Taken, keeper: LeaseKeeper, past: AttemptRecord
-) -> Conclusion | None:
-    """The conclusion of the first attempt that has one; None when another worker took the lease.
+) -> Conclusion | PartsWanted | None:
+    """What the first attempt that comes to something comes to; None when another took the lease.
 
     `past` is what came before, deaths of earlier workers counted.
     """
@@ -88,8 +88,8 @@ class _Runner:
             details={"deaths": str(deaths)},
         )
 
-    async def attempt(self, attempt_id: UUID) -> Conclusion | None:
-        """One attempt; None where it came to no conclusion (its child died, its lease was taken)."""
+    async def attempt(self, attempt_id: UUID) -> Conclusion | PartsWanted | None:
+        """One attempt; None where it came to nothing (its child died, its lease was taken)."""
         services = self._services
         self._began = time.monotonic()
         feed, early = ProgressFeed(services, self._taken), list[asyncio.Task[None]]()
@@ -123,7 +123,7 @@ class _Runner:
 
     async def _weigh(
         self, outcome: Outcome, attempt_id: UUID, attempt: Attempt, begun: int
-    ) -> Conclusion | None:
+    ) -> Conclusion | PartsWanted | None:
         report = attempt.report
         match outcome:
             case Done(event):
@@ -132,6 +132,10 @@ class _Runner:
                 if traceback:
                     log.error("the handler failed unexpectedly", traceback=traceback)
                 result = verdict
+            case PartsWanted():
+                await self._end(attempt_id, Ending.NOT_COUNTED)
+                log.info("the command waits for its parts", parts=len(outcome.parts))
+                return outcome
             case Away(message):
                 await self._end(attempt_id, Ending.NOT_COUNTED)
                 await delete_outputs(self._services, report.outputs)
@@ -165,16 +169,17 @@ class _Runner:
     async def _watched(self, attempt: Attempt, job: Job) -> Outcome:
         """The attempt's outcome, under cancellation and a lease that may be taken."""
         taken, cancellations = self._taken, self._services.cancellations
+        ids = (taken.identity.id, taken.whole)
 
         def cancel() -> None:
             why = cancellations.of(
-                taken.identity.id, generation=taken.generation, delivered_ms=taken.record.timestamp_ms
+                *ids, generation=taken.generation, delivered_ms=taken.record.timestamp_ms
             )
             if why is not None:
                 attempt.stop(Refused(Rejected(Code.CANCELLED, why)))
 
         forget = (
-            cancellations.watch(taken.identity.id, cancel),
+            cancellations.watch(*ids, wake=cancel),
             self._keeper.watch(lambda: attempt.stop(Stopped("another worker took the lease"))),
         )
         cancel()
@@ -230,12 +235,15 @@ class _Runner:
             attempt=attempt_id,
             digest=services.intake.digest(taken.value),
             generation=taken.generation,
+            whole=taken.whole,
             scratch=scratch,
             share=ComputeShare(
                 processes=settings.processes_per_command,
                 memory_bytes=settings.worker.memory_bytes,
                 record_time_limit_s=settings.worker.record_time_limit_s,
                 max_input_bytes=settings.blobs.max_input_bytes,
+                split_records=settings.worker.split_records,
+                part_records=settings.worker.part_records,
             ),
             settings=reveal(settings),
         )

@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from pydantic import ValidationError
 
@@ -19,7 +20,7 @@ from molfleet.messages.codec import Codec, InvalidFields, Undecodable, UnknownFi
 from molfleet.messages.content import content_of, content_of_fields
 from molfleet.messages.directory import SchemaDirectory
 from molfleet.messages.envelope import generation_of
-from molfleet.messages.record import EPOCH, Command, Record
+from molfleet.messages.record import EPOCH, Command, Part, Record
 from molfleet.runtime.announce import Origin
 
 _IDENTITY = ("id", "correlation_id", "user_id", "expires_at")
@@ -54,6 +55,11 @@ class Taken:
     @property
     def key(self) -> str:
         return f"{self.command_type}/{self.identity.id}/g{self.generation}"
+
+    @property
+    def whole(self) -> UUID:
+        """The id of the command that this one is a part of, else its own."""
+        return self.identity.part_of if isinstance(self.identity, Part) else self.identity.id
 
     @property
     def origin(self) -> Origin:

@@ -14,7 +14,10 @@ from molfleet.settings import Settings
 
 
 class Job(BaseModel):
-    """One attempt at a heavy command. Sent once, as JSON, over the child's own socket."""
+    """One attempt at a heavy command. Sent once, as JSON, over the child's own socket.
+
+    `whole` is the command's own id or, for a part, that of the command which it is a part of.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -24,6 +27,7 @@ class Job(BaseModel):
     attempt: UUID
     digest: str
     generation: int
+    whole: UUID
     scratch: str
     share: ComputeShare
     settings: dict[str, Any]

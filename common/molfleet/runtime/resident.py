@@ -61,7 +61,8 @@ class ResidentContext:
     def fetch(self, ref: BlobRef) -> Path:
         target = self.scratch / f"model-{next(self._numbers)}"
         limit = self._settings.blobs.max_model_bytes
-        return resolve(self._store, ref, target, limit, state_bucket=self._settings.state_bucket)
+        resolve(self._store, ref, target, limit, state_bucket=self._settings.state_bucket)
+        return target
 
 
 class _Resident:

@@ -13,6 +13,7 @@ class Step(StrEnum):
     LEASED = "leased"
     ATTEMPT_RECORDED = "attempt-recorded"
     CHILD_STARTED = "child-started"
+    PARTS_SENT = "parts-sent"
     COMPUTED = "computed"
     RECEIPT_WRITTEN = "receipt-written"
     DEAD_LETTERED = "dead-lettered"

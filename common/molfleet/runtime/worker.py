@@ -32,7 +32,7 @@ from molfleet.runtime.assembly import (
     assemble_lanes,
     check_table,
     event_topics,
-    published_events,
+    published_types,
     types_by_topic,
 )
 from molfleet.runtime.control import Cancellations, ControlReader
@@ -161,8 +161,8 @@ class Worker:
         await self._or_stopped(self._patience(lambda: asyncio.to_thread(self._prepare_store)))
         await self._or_stopped(self._patience(producer.start))
         await self._or_stopped(self._patience(directory.publish_all))
-        events = published_events(self._topics, table)
-        await self._or_stopped(self._patience(lambda: asyncio.to_thread(codec.prepare, events)))
+        types = published_types(self._topics, table)
+        await self._or_stopped(self._patience(lambda: asyncio.to_thread(codec.prepare, types)))
         bucket, prefix = settings.state_bucket, settings.topic_prefix
         return Services(
             settings=settings,

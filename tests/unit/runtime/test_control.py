@@ -55,8 +55,8 @@ class TestCancellations:
 
     def test_watchers_hear_of_their_own_command_until_they_forget(self) -> None:
         found, one, heard = Cancellations(), uuid4(), list[int]()
-        forget = found.watch(one, lambda: heard.append(1))
-        found.watch(one, lambda: heard.append(2))
+        forget = found.watch(one, wake=lambda: heard.append(1))
+        found.watch(one, wake=lambda: heard.append(2))
         found.ask(uuid4(), 1, None)
         assert heard == []
         forget()

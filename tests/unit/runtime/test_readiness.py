@@ -19,7 +19,7 @@ from molfleet.messages.generated import (
     SingleStructurePredict,
     TrainModel,
 )
-from molfleet.runtime.assembly import check_table, published_events, types_by_topic
+from molfleet.runtime.assembly import check_table, published_types, types_by_topic
 from molfleet.runtime.steps import Step
 from molfleet.runtime.worker import Worker
 from tests import builders, toy
@@ -130,7 +130,7 @@ def test_a_table_that_leaves_a_command_of_its_topic_unanswered_is_refused() -> N
 
 
 def test_a_worker_knows_every_event_that_it_may_publish() -> None:
-    events = published_events(load_topics(), toy.HANDLERS)
+    events = published_types(load_topics(), toy.HANDLERS)
     assert CommandProgressed in events
     assert {row.failure for row in toy.HANDLERS.values()} <= set(events)
     assert set(types_by_topic(load_topics(), toy.HANDLERS)) >= {TOPIC, "training.commands"}
