@@ -12,6 +12,7 @@ from molfleet.cli import (
     commands,
     dead_letters,
     doctor,
+    features,
     frame,
     model,
     offline,
@@ -42,7 +43,7 @@ app.command("outputs", rich_help_panel=_FLEET)(outputs.outputs)
 app.add_typer(dead_letters.app, name="dead-letters", rich_help_panel=_FLEET)
 app.add_typer(blobs.app, name="blobs", rich_help_panel=_FLEET)
 
-app.command("features", rich_help_panel=_LOCAL)(offline.features)
+app.command("features", rich_help_panel=_LOCAL)(features.features)
 app.command("train", rich_help_panel=_LOCAL)(offline.train)
 app.command("predict", rich_help_panel=_LOCAL)(offline.predict)
 app.add_typer(model.app, name="model", rich_help_panel=_LOCAL)
