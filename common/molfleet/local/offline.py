@@ -8,7 +8,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +16,7 @@ from uuid import uuid4
 
 from molfleet.errors import Code, Rejected
 from molfleet.messages.generated import BlobRef
-from molfleet.messages.record import Command, Event, FailureEvent, TerminalEvent
+from molfleet.messages.record import Command, Event, FailureEvent, Part, TerminalEvent
 from molfleet.runtime.handler import ComputeShare, Handler, HandlerTable
 
 WORKERS = "molfleet.workers"
@@ -131,6 +131,34 @@ class LocalContext:
     def checkpoint(self, name: str) -> Path | None:
         path = self._checkpoints / name
         return path if path.is_file() else None
+
+    def pinned(self, ref: BlobRef) -> BlobRef:
+        return ref.model_copy(
+            update={"etag": ref.sha256 or "", "size": self.files.path(ref).stat().st_size}
+        )
+
+    def fetch_range(self, ref: BlobRef, start: int, end: int) -> Path:
+        target = self._scratch / f"range-{uuid4()}"
+        with self.files.path(ref).open("rb") as source, target.open("wb") as part:
+            source.seek(start)
+            while left := end - start - part.tell():
+                part.write(source.read(min(left, 1 << 20)))
+        return target
+
+    def keep(self, path: Path) -> BlobRef:
+        kept = self._scratch / f"kept-{uuid4()}"
+        kept.mkdir()
+        return self.files.keep(shutil.copyfile(path, kept / path.name), path.name)
+
+    def spread(self, parts: Sequence[Part]) -> list[TerminalEvent]:
+        """Computes them here, one after the other."""
+        done = []
+        for part in parts:
+            scratch = self._scratch / f"part-{uuid4()}"
+            scratch.mkdir()
+            context = LocalContext(self.files, scratch, scratch, share=self._share)
+            done.append(find_handler(type(part)).run(part, context))
+        return done
 
     def put_checkpoint(self, name: str, path: Path) -> Path:
         kept = self._checkpoints / name
