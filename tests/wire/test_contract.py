@@ -205,7 +205,7 @@ CONTRACT: dict[str, dict[str, Any]] = {
     },
     "types/Analogue": {"smiles": REQUIRED, "measured": None, "similarity": REQUIRED},
 }
-IDS = {"id", "correlation_id", "user_id", "parent_id", "command_id"}
+IDS = {"id", "correlation_id", "user_id", "parent_id", "part_of", "command_id"}
 TIMES = {"time_stamp", "expires_at"}
 
 
