@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from math import sqrt
 from typing import Any
 
 import numpy as np
@@ -12,21 +14,26 @@ from molfleet.chemistry.featurizers import Featurizer, Packed
 
 Numbers = npt.NDArray[np.float64]
 
+#: A float32 is a whole number of 2**-_UNIT; 24 bits of it are set.
+_UNIT = 176
+_BITS = 24
+
 
 @dataclass
 class Moments:
     """Of each descriptor of a column, shape [size]: NaNs are `missing` and count for nothing else.
 
-    `squares` is the sum of squared deviations from the mean, merged as in Chan, Golub, LeVeque (1979).
-    Where no row has a value `mean` is 0, `minimum` inf and `maximum` -inf.
+    `total` is the sum in units of 2**-176 and `squares` that of the squares in units of 2**-352: whole
+    numbers, so that parts merge to the same in any grouping. Where no row has a value `minimum` is
+    inf and `maximum` -inf.
     """
 
     missing: npt.NDArray[np.int64]
     count: npt.NDArray[np.int64]
     minimum: Numbers
     maximum: Numbers
-    mean: Numbers
-    squares: Numbers
+    total: list[int]
+    squares: list[int]
 
     @classmethod
     def of(cls, rows: Packed) -> Moments:
@@ -34,32 +41,54 @@ class Moments:
         values = rows.astype(np.float64)
         present = ~np.isnan(values)
         count = present.sum(axis=0, dtype=np.int64)
-        mean = values.sum(axis=0, where=present) / np.maximum(count, 1)
+        fraction, exponent = np.frexp(np.where(present, values, 0.0))
+        whole = (fraction * 2.0**_BITS).astype(np.int64)
+        squared = whole * whole
+        low = squared & (2**_BITS - 1)
+        shift = exponent.astype(np.int64) + (_UNIT - _BITS)
+        high_sums, low_sums = _sums(squared >> _BITS, 2 * shift), _sums(low, 2 * shift)
         return cls(
             missing=len(rows) - count,
             count=count,
             minimum=values.min(axis=0, initial=np.inf, where=present),
             maximum=values.max(axis=0, initial=-np.inf, where=present),
-            mean=mean,
-            squares=np.square(values - mean).sum(axis=0, where=present),
+            total=_sums(whole, shift),
+            squares=[(high << _BITS) + low for high, low in zip(high_sums, low_sums, strict=True)],
         )
 
     def add(self, other: Moments) -> None:
-        count = self.count + other.count
-        share = other.count / np.maximum(count, 1)
-        apart = other.mean - self.mean
-        self.squares += other.squares + np.square(apart) * self.count * share
-        self.mean += apart * share
-        self.missing += other.missing
-        np.minimum(self.minimum, other.minimum, out=self.minimum)
-        np.maximum(self.maximum, other.maximum, out=self.maximum)
-        self.count = count
+        self.missing = self.missing + other.missing
+        self.count = self.count + other.count
+        self.minimum = np.minimum(self.minimum, other.minimum)
+        self.maximum = np.maximum(self.maximum, other.maximum)
+        self.total = [mine + its for mine, its in zip(self.total, other.total, strict=True)]
+        self.squares = [mine + its for mine, its in zip(self.squares, other.squares, strict=True)]
 
-    @property
-    def deviation(self) -> Numbers:
-        """The population's standard deviation; NaN where there is no value."""
-        with np.errstate(invalid="ignore"):
-            return np.sqrt(self.squares / self.count)
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Each descriptor's numbers, None where there is no value; `std` is the population's."""
+        for index, n in enumerate(self.count.tolist()):
+            total, squares = self.total[index], self.squares[index]
+            yield {
+                "count": n,
+                "missing": int(self.missing[index]),
+                "min": float(self.minimum[index]) if n else None,
+                "max": float(self.maximum[index]) if n else None,
+                "mean": total / (n << _UNIT) if n else None,
+                "std": sqrt((n * squares - total * total) / (n * n << 2 * _UNIT)) if n else None,
+            }
+
+
+def _sums(whole: npt.NDArray[np.int64], shift: npt.NDArray[np.int64]) -> list[int]:
+    """The sums of `whole << shift` over the rows, exactly; |whole| < 2**24, shift not below 0."""
+    sums = np.zeros(whole.shape[1], object)
+    if not whole.size:
+        return [0] * whole.shape[1]
+    limb, shifted = shift >> 4, whole << (shift & 15)  # 39 bits: many million rows fit an int64
+    for one in range(int(np.min(limb)), int(np.max(limb)) + 1):
+        here = limb == one
+        if here.any():
+            sums += shifted.sum(axis=0, where=here).astype(object) << 16 * one
+    return [int(value) for value in sums]
 
 
 @dataclass
@@ -122,12 +151,15 @@ class ColumnCounts:
         if self.ever_set is not None:
             document["ever_set"] = self.ever_set.tobytes().hex()
         if self.moments:
-            numbers = {name: getattr(self.moments, name) for name in _FLOATS}
+            moments = self.moments
             document["moments"] = {
-                "missing": self.moments.missing.tolist(),
-                "count": self.moments.count.tolist(),
+                "missing": moments.missing.tolist(),
+                "count": moments.count.tolist(),
                 # JSON has no infinities.
-                **{name: [value.hex() for value in column.tolist()] for name, column in numbers.items()},
+                "minimum": [value.hex() for value in moments.minimum.tolist()],
+                "maximum": [value.hex() for value in moments.maximum.tolist()],
+                "total": moments.total,
+                "squares": moments.squares,
             }
         return document
 
@@ -140,9 +172,9 @@ class ColumnCounts:
             counts.moments = Moments(
                 missing=np.array(moments["missing"], np.int64),
                 count=np.array(moments["count"], np.int64),
-                **{name: np.array([*map(float.fromhex, moments[name])], np.float64) for name in _FLOATS},
+                minimum=np.array([*map(float.fromhex, moments["minimum"])], np.float64),
+                maximum=np.array([*map(float.fromhex, moments["maximum"])], np.float64),
+                total=moments["total"],
+                squares=moments["squares"],
             )
         return counts
-
-
-_FLOATS = ("minimum", "maximum", "mean", "squares")

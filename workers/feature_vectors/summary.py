@@ -21,7 +21,7 @@ from workers.feature_vectors.chunks import ChunkResult
 from workers.feature_vectors.counts import ColumnCounts
 from workers.feature_vectors.table import Layout
 
-#: Distribution of a package -> its version.
+#: What made the vectors.
 VERSIONS = {
     "molfleet": __version__,
     "rdkit": rdkit.__version__,
@@ -160,7 +160,7 @@ def _column(featurizer: Featurizer, counts: ColumnCounts) -> dict[str, Any]:
     }
     if counts.moments:
         rows = zip(featurizer.names or (), counts.moments.rows(), strict=True)
-        return column | {"descriptors": {name: numbers for name, numbers in rows}}
+        return column | {"descriptors": dict(rows)}
     values = counts.rows * featurizer.size
     density = counts.set_values / values if values else 0.0
     return column | {"density": density, "never_set": counts.never_set(featurizer.size)}
