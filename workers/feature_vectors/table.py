@@ -196,6 +196,8 @@ def _field(featurizer: Featurizer) -> Any:
         metadata["n_bits"] = str(featurizer.size)
     else:
         kind = pa.list_(pa.from_numpy_dtype(featurizer.dtype), featurizer.size)
+    if featurizer.spec:
+        metadata["spec"] = featurizer.spec
     if featurizer.names:
         metadata["names"] = json.dumps(featurizer.names)
     return pa.field(featurizer.column, kind, nullable=False, metadata=metadata)

@@ -40,6 +40,8 @@ class Featurizer:
 
     kind: ClassVar[Kind]
     needs: ClassVar[Literal["molecule", "record"]] = "molecule"
+    #: The text form of the spec with every parameter; set by the catalogue that builds it.
+    spec: str = ""
     #: How many values so far were too large for the packed type (float32 or uint16).
     overflows: int = 0
 
