@@ -105,7 +105,7 @@ class Parent(Standardizer):
 
     def _cleaned(self, mol: Chem.Mol) -> Chem.Mol:
         """rdMolStandardize.Cleanup."""
-        self._step = "hydrogens"
+        self._step = "sanitize"
         atoms = mol.GetNumAtoms()
         if atoms != mol.GetNumHeavyAtoms():
             mol = Chem.RemoveHs(mol)
