@@ -16,7 +16,7 @@ Kind = Literal["bits", "counts", "descriptors"]
 Array = npt.NDArray[Any]
 
 #: Elements unpacked at a time: what a conversion holds beyond its result.
-_ELEMENTS = 2**24
+_ELEMENTS = 2**22
 
 
 @dataclass(frozen=True)
@@ -163,11 +163,13 @@ class FeatureTable:
         for start, stop in _slices(len(self), width):
             parts = [one._part(start, stop) for one in chosen]
             part = parts[0] if len(parts) == 1 else np.hstack([one.astype(np.float32) for one in parts])
-            rows, columns = np.nonzero(part)
-            end = filled + len(rows)
-            values[filled:end] = part[rows, columns]
-            places[filled:end] = columns
-            ends[start + 1 : stop + 1] = filled + np.cumsum(np.bincount(rows, minlength=stop - start))
+            filled_in = part.view(np.bool_) if part.dtype == np.uint8 else part != 0
+            flat = np.flatnonzero(filled_in)
+            counts = np.count_nonzero(filled_in, axis=1)
+            end = filled + len(flat)
+            values[filled:end] = part.reshape(-1)[flat]
+            places[filled:end] = flat - np.repeat(np.arange(stop - start) * width, counts)
+            ends[start + 1 : stop + 1] = filled + np.cumsum(counts)
             filled = end
         return sparse.csr_matrix((values, places, ends), shape=(len(self), width))
 
