@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import random
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from rdkit import Chem
@@ -160,7 +161,7 @@ def test_the_levels_build_on_each_other() -> None:
 )
 def test_each_step_that_changes_a_molecule_is_counted_once(smiles: str, changed: set[str]) -> None:
     standardize = build("tautomer")
-    keep = Chem.SmilesParserParams()
+    keep: Any = Chem.SmilesParserParams()
     keep.removeHs = False
     for _ in range(2):
         standardize(Chem.MolFromSmiles(smiles, keep))
