@@ -11,11 +11,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from rdkit import Chem
 
 from molfleet.chemistry.structures import NotAMolecule, Notation, molecule
 from molfleet.errors import RecordCode
+
+_COPIED_BYTES = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +127,12 @@ def parse(raw: RawRecord) -> Parsed | Reject:
 
 
 class Records(ABC):
-    """A structure file."""
+    """A structure file, or a slice of one: then its numbers go on from `first_record` and `first_line`."""
 
     path: Path
     file_type: str
+    first_record: int = 0
+    first_line: int = 1
 
     @abstractmethod
     def property_names(self) -> tuple[str, ...]:
@@ -146,6 +151,17 @@ class Records(ABC):
     def read_chunk(self, chunk: Chunk) -> Iterator[RawRecord]:
         """The records of a chunk. Works in a forked process as well."""
 
+    @abstractmethod
+    def layout(self) -> dict[str, Any]:
+        """What `open_slice` must know of the whole file to read a slice of it; fit for JSON."""
+
+    def write_slice(self, chunk: Chunk, path: Path) -> None:
+        """Write a whole chunk, of any number of records, as a file that `open_slice` reads."""
+        with chunk.path.open("rb") as file, path.open("wb") as target:
+            file.seek(chunk.start)
+            for start in range(chunk.start, chunk.end, _COPIED_BYTES):
+                target.write(file.read(min(_COPIED_BYTES, chunk.end - start)))
+
     def __iter__(self) -> Iterator[RawRecord]:
         for chunk in self.chunks(1000):
             yield from self.read_chunk(chunk)
@@ -156,17 +172,30 @@ def open_records(
     file_type: str | None = None,
     structure_column: str | None = None,
     *,
+    structures: bool = True,
     scratch: Path | None = None,
     max_bytes: int | None = None,
 ) -> Records:
     """Find out what `path` is, unpack it if it is gzipped, and make its records available.
 
-    `file_type` is sdf, mol, smi, csv, tsv or parquet; None means by name and content. Unpacking goes
-    to `scratch` (default: beside the file) and stops at `max_bytes`.
+    `file_type` is sdf, mol, smi, csv, tsv or parquet; None means by name and content. Where no
+    `structures` are wanted a table without a structure column will do: its records have the block
+    `b""`, and all its columns are properties. Unpacking, and writing line feeds into a file whose lines
+    end in carriage returns alone, goes to `scratch` (default: beside the file) and stops at `max_bytes`.
 
     Raises Rejected: UNKNOWN_NAME (file type), UNREADABLE_FILE, NO_VALID_RECORDS (an empty file),
     BLOB_TOO_LARGE (unpacked).
     """
     from molfleet.chemistry.formats import find
 
-    return find.open_records(path, file_type, structure_column, scratch, max_bytes)
+    return find.open_records(path, file_type, structure_column, structures, scratch, max_bytes)
+
+
+def open_slice(path: Path, layout: dict[str, Any], first_record: int = 0, first_line: int = 1) -> Records:
+    """What `Records.write_slice` wrote, by the whole file's `Records.layout`.
+
+    `first_record` and `first_line` are those of the chunk that was written.
+    """
+    from molfleet.chemistry.formats import find
+
+    return find.open_slice(path, layout, first_record, first_line)

@@ -17,9 +17,18 @@ _NAMES = (
     "molecule",
     "mol",
     "molblock",
+    "mol_block",
+    "molfile",
     "ctab",
     "inchi",
 )
+#: Sampled cells that are structures, of all that are not empty, in a column found by its content.
+_SHARE = 0.8
+
+
+def is_structure_name(name: str) -> bool:
+    """Whether a column called so is taken for structures without a look at its cells."""
+    return _lowered(name) in _NAMES
 
 
 def structure_column_of(
@@ -41,7 +50,7 @@ def structure_column_of(
             f"{file_name} has no column called {wanted!r}.{hint} Its columns: {columns}.",
             details={"structure_column": wanted},
         )
-    lowered = [name.lower().replace(" ", "_") for name in header]
+    lowered = [_lowered(name) for name in header]
     for name in _NAMES:
         if name in lowered:
             return lowered.index(name)
@@ -58,14 +67,25 @@ def structure_column_of(
     return max(likely, key=lambda index: sum(len(_cell(row, index)) for row in rows))
 
 
+def is_structure(cell: str) -> bool:
+    """Whether a cell is a structure of more than an atom or two (a class "C" is none)."""
+    mol = molecule(cell.strip(), notation_of(cell.strip())) if cell.strip() else None
+    return mol is not None and not isinstance(mol, NotAMolecule) and mol.GetNumAtoms() > 2
+
+
 def _are_structures(rows: Sequence[Sequence[str]], index: int) -> bool:
-    """Whether most cells are structures of more than an atom or two (a class "C" is none)."""
     cells = [cell for row in rows if (cell := _cell(row, index))]
     if not cells:
         return False
+    # A mol block begins with its title, maybe a blank line, so its cell is not stripped.
     read = [mol for cell in cells if not isinstance(mol := molecule(cell, notation_of(cell)), NotAMolecule)]
-    return len(read) >= 0.8 * len(cells) and max((mol.GetNumAtoms() for mol in read), default=0) > 2
+    return len(read) >= _SHARE * len(cells) and max((mol.GetNumAtoms() for mol in read), default=0) > 2
 
 
 def _cell(row: Sequence[str], index: int) -> str:
-    return row[index].strip() if index < len(row) else ""
+    cell = row[index] if index < len(row) else ""
+    return cell if "\n" in cell else cell.strip()
+
+
+def _lowered(name: str) -> str:
+    return name.strip().lower().replace(" ", "_")

@@ -1,46 +1,46 @@
-"""What a file is: by what the command says, its name, and its content, in this order."""
+"""What a file is: by what the command says, its name, and its content.
+
+What the command says holds. A name is believed unless the content plainly says otherwise.
+"""
 
 from __future__ import annotations
 
-import gzip
-import re
-import shutil
-import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from molfleet.catalogue import Catalogue
-from molfleet.chemistry.formats.columns import structure_column_of
-from molfleet.chemistry.formats.lines import (
-    SmilesRecords,
-    TableRecords,
-    cells_of,
-    delimiter_of,
-    header_of,
-    table_rows,
-)
+from molfleet.chemistry.formats import sniff
+from molfleet.chemistry.formats.columns import is_structure, structure_column_of
+from molfleet.chemistry.formats.lines import SmilesRecords
 from molfleet.chemistry.formats.sdf import SdfRecords
-from molfleet.chemistry.formats.text import BOM, decode
+from molfleet.chemistry.formats.tables import TableRecords, begin_of, cells_of, header_of, table_rows
+from molfleet.chemistry.formats.text import decode
+from molfleet.chemistry.formats.unpack import head_of, plain_name, unpacked
 from molfleet.chemistry.rdkit_log import silence
 from molfleet.chemistry.records import Records
-from molfleet.chemistry.structures import NotAMolecule, molecule
 from molfleet.errors import Code, Rejected
 
-_HEAD = 2**16
 _SAMPLE_ROWS = 50
-_COUNTS_LINE = re.compile(rb"\A(?:[^\n]*\n){3} *\d+ +\d+")
-_SMILES_HEADER = frozenset({"smiles", "smi", "structure", "canonical_smiles", "isomeric_smiles"})
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is wanted of a file: the column named for structures, and whether there must be one."""
+
+    structure_column: str | None
+    structures: bool
 
 
 @dataclass(frozen=True)
 class FileTypeRow:
-    """A kind of structure file. `open(path, name, head, structure_column)` makes its records."""
+    """A kind of structure file. `open(path, head, wanted)` makes its records."""
 
     code: str
     title: str
     suffixes: tuple[str, ...]
-    open: Callable[[Path, bytes, str | None], Records]
+    open: Callable[[Path, bytes, Wanted], Records]
     aliases: tuple[str, ...] = ()
 
 
@@ -48,59 +48,79 @@ def open_records(
     path: Path,
     file_type: str | None,
     structure_column: str | None,
+    structures: bool,
     scratch: Path | None,
     max_bytes: int | None,
 ) -> Records:
     """See molfleet.chemistry.records.open_records."""
     row = FILE_TYPES.get(file_type) if file_type else None
     silence()
-    name = path.name
-    if _starts(path, b"\x1f\x8b"):
-        name = name.removesuffix(".gz")
-        path = _unpack(path, (scratch or path.parent) / f"{name}.unpacked", max_bytes)
-    with path.open("rb") as file:
-        head = file.read(_HEAD)
+    path = unpacked(path, scratch or path.parent, max_bytes)
+    head = head_of(path)
     if not head.strip():
-        raise Rejected(Code.NO_VALID_RECORDS, f"{name} is empty.")
-    return (row or _find(name, head)).open(path, head, structure_column)
+        raise Rejected(Code.NO_VALID_RECORDS, f"{plain_name(path)} is empty.")
+    return (row or _find(path, head)).open(path, head, Wanted(structure_column, structures))
 
 
-def _open_sdf(path: Path, head: bytes, structure_column: str | None) -> Records:
-    _refuse_binary(path, head)
-    if not _looks_like_sdf(head):
-        raise _unreadable(path, f"is not an SD or mol file: it begins with {_beginning(head)}")
+def open_slice(path: Path, layout: dict[str, Any], first_record: int, first_line: int) -> Records:
+    """See molfleet.chemistry.records.open_slice."""
+    silence()
+    kind = layout["file_type"]
+    if kind in ("sdf", "mol"):
+        return SdfRecords(path, kind, first_record, first_line)
+    if kind == "smi":
+        return SmilesRecords(path, kind, 0, first_line, first_record)
+    column = layout["structure_column"]
+    if kind in ("csv", "tsv"):
+        header = tuple(layout["header"])
+        return TableRecords(path, layout["delimiter"], header, column, 0, first_line, first_record)
+    from molfleet.chemistry.formats.parquet import ParquetRecords
+
+    return ParquetRecords(path, column, first_record, first_line)
+
+
+def _open_sdf(path: Path, head: bytes, wanted: Wanted) -> Records:
+    if head.startswith((b"$RDFILE", b"$DATM")):
+        raise _unreadable(path, "is an RD file; save its molecules as an SD file")
+    if not sniff.may_be_sdf(head):
+        _refuse_binary(path, head)
+        raise _unreadable(path, f"is not an SD or mol file: it begins with {sniff.beginning(head)}")
     return SdfRecords(path)
 
 
-def _open_smiles(path: Path, head: bytes, structure_column: str | None) -> Records:
+def _open_smiles(path: Path, head: bytes, wanted: Wanted) -> Records:
     _refuse_binary(path, head)
-    start = len(BOM) if head.startswith(BOM) else 0
+    start = begin_of(path)
     first = head[start:].partition(b"\n")[0]
-    tokens = decode(first).split()
-    if tokens and tokens[0].lower() in _SMILES_HEADER:
+    if sniff.is_smiles_header(first):
         return SmilesRecords(path, "smi", start + len(first) + 1, 2)
     if head.lstrip()[:1] == b"<":
-        raise _unreadable(path, f"is not a SMILES file: it begins with {_beginning(head)}")
+        raise _unreadable(path, f"is not a SMILES file: it begins with {sniff.beginning(head)}")
     return SmilesRecords(path, "smi", start, 1)
 
 
-def _open_table(file_type: str) -> Callable[[Path, bytes, str | None], Records]:
-    def opened(path: Path, head: bytes, structure_column: str | None) -> Records:
+def _open_table(usual_delimiter: str) -> Callable[[Path, bytes, Wanted], Records]:
+    def opened(path: Path, head: bytes, wanted: Wanted) -> Records:
         _refuse_binary(path, head)
-        delimiter = delimiter_of(file_type)
+        delimiter = sniff.delimiter(head, usual_delimiter, wanted.structure_column)
         header, first, line = header_of(path, delimiter)
         rows: list[Sequence[str]] = []
-        for row, _ in table_rows(path, first, path.stat().st_size, delimiter.encode()):
-            rows.append(cells_of(decode(row), delimiter))
+        for row, _, _ in table_rows(path, first, path.stat().st_size, delimiter.encode()):
+            if row.strip():
+                rows.append(cells_of(decode(row), delimiter))
             if len(rows) == _SAMPLE_ROWS:
                 break
-        column = structure_column_of(_name(path), header, rows, structure_column)
-        return TableRecords(path, file_type, header, column, first, line)
+        column = _structure_column(path, header, rows, wanted)
+        if column is not None and wanted.structure_column is None and is_structure(header[column]):
+            # A table without a header: its first row is a record, too.
+            header = tuple(f"column_{number}" for number in range(1, len(header) + 1))
+            first, line = begin_of(path), 1
+        return TableRecords(path, delimiter, header, column, first, line)
 
     return opened
 
 
-def _open_parquet(path: Path, head: bytes, structure_column: str | None) -> Records:
+def _open_parquet(path: Path, head: bytes, wanted: Wanted) -> Records:
     # Arrow is heavy, and only this kind of file needs it.
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -110,13 +130,22 @@ def _open_parquet(path: Path, head: bytes, structure_column: str | None) -> Reco
     try:
         with pq.ParquetFile(path) as file:
             header = tuple(str(name) for name in file.schema_arrow.names)
+            if twice := [name for name in header if header.count(name) > 1]:
+                raise _unreadable(path, f"has more than one column called {twice[0]!r}")
             sample = next(file.iter_batches(batch_size=_SAMPLE_ROWS, use_threads=False), None)
-    except (pa.ArrowException, OSError) as error:
+            rows = [list(map(_cell, row.values())) for row in sample.to_pylist()] if sample else []
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise _unreadable(path, f"cannot be read as Parquet ({error})") from None
-    if sample is None or not sample.num_rows:
-        raise Rejected(Code.NO_VALID_RECORDS, f"{_name(path)} has no rows.")
-    rows = [["" if cell is None else str(cell) for cell in row.values()] for row in sample.to_pylist()]
-    return ParquetRecords(path, header[structure_column_of(_name(path), header, rows, structure_column)])
+    if not rows:
+        raise Rejected(Code.NO_VALID_RECORDS, f"{plain_name(path)} has no rows.")
+    column = _structure_column(path, header, rows, wanted)
+    return ParquetRecords(path, None if column is None else header[column])
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, bytes):
+        return decode(value)
+    return "" if value is None else str(value)
 
 
 FILE_TYPES = Catalogue(
@@ -125,84 +154,49 @@ FILE_TYPES = Catalogue(
         FileTypeRow("sdf", "SD file", (".sdf", ".sd"), _open_sdf),
         FileTypeRow("mol", "MDL mol file", (".mol", ".mdl"), _open_sdf),
         FileTypeRow("smi", "SMILES file", (".smi", ".smiles", ".ism"), _open_smiles, ("smiles",)),
-        FileTypeRow("csv", "comma-separated table", (".csv",), _open_table("csv")),
-        FileTypeRow("tsv", "tab-separated table", (".tsv", ".tab"), _open_table("tsv")),
+        FileTypeRow("csv", "comma-separated table", (".csv",), _open_table(",")),
+        FileTypeRow("tsv", "tab-separated table", (".tsv", ".tab"), _open_table("\t")),
         FileTypeRow("parquet", "Parquet table", (".parquet", ".pq"), _open_parquet),
     ),
 )
 
 
-def _find(name: str, head: bytes) -> FileTypeRow:
-    """The row by the name's ending, else by content; raises Rejected(UNREADABLE_FILE)."""
-    suffix = Path(name).suffix.lower()
-    for row in FILE_TYPES:
-        if suffix in row.suffixes:
-            return row
-    if head.startswith(b"PAR1"):
-        return FILE_TYPES.get("parquet")
-    _refuse_binary(Path(name), head)
-    if _looks_like_sdf(head):
-        return FILE_TYPES.get("sdf")
-    lines = decode(head.removeprefix(BOM)).strip().splitlines()
-    for file_type in ("csv", "tsv"):
-        names = {cell.strip().strip('"').lower() for cell in lines[0].split(delimiter_of(file_type))}
-        if any("smiles" in cell or cell == "structure" for cell in names) and len(names) > 1:
-            return FILE_TYPES.get(file_type)
-    for line in lines[:2]:
-        token = line.split()[0] if line.split() else ""
-        if token and not isinstance(molecule(token, "smiles"), NotAMolecule):
-            return FILE_TYPES.get("smi")
+def _find(path: Path, head: bytes) -> FileTypeRow:
+    """The row by name and content; raises Rejected(UNREADABLE_FILE)."""
+    suffix = Path(plain_name(path)).suffix.lower()
+    named = next((row for row in FILE_TYPES if suffix in row.suffixes), None)
+    plainly = sniff.plainly(head, None if named is None else named.code)
+    if plainly is not None and not (named and named.code == "mol" and plainly == "sdf"):
+        return FILE_TYPES.get(plainly)
+    if named is not None and (named.code not in ("sdf", "mol") or sniff.may_be_sdf(head)):
+        return named
+    _refuse_binary(path, head)
+    likely = sniff.likely(head)
+    if likely is not None:
+        return FILE_TYPES.get(likely)
+    if named is not None:
+        return named  # which says what is wrong
     known = ", ".join(FILE_TYPES.codes)
     raise _unreadable(
-        Path(name), f"is no structure file that is known here ({known}): it begins with {_beginning(head)}"
+        path, f"is no structure file that is known here ({known}): it begins with {sniff.beginning(head)}"
     )
 
 
-def _looks_like_sdf(head: bytes) -> bool:
-    return (
-        any(mark in head for mark in (b"M  END", b"V2000", b"V3000", b"\n$$$$"))
-        or head.startswith(b"$$$$")
-        or _COUNTS_LINE.match(head.replace(b"\r\n", b"\n")) is not None
-    )
+def _structure_column(
+    path: Path, header: tuple[str, ...], rows: Sequence[Sequence[str]], wanted: Wanted
+) -> int | None:
+    try:
+        return structure_column_of(plain_name(path), header, rows, wanted.structure_column)
+    except Rejected:
+        if wanted.structures or wanted.structure_column is not None:
+            raise
+        return None
 
 
 def _refuse_binary(path: Path, head: bytes) -> None:
-    if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        raise _unreadable(path, "is text in UTF-16: save it as UTF-8")
-    if b"\0" in head:
-        raise _unreadable(path, f"is a binary file, not text: it begins with {_beginning(head)}")
-
-
-def _unpack(path: Path, target: Path, max_bytes: int | None) -> Path:
-    try:
-        with gzip.open(path) as packed, target.open("wb") as unpacked:
-            if max_bytes is None:
-                shutil.copyfileobj(packed, unpacked, 2**20)
-                return target
-            while part := packed.read(2**20):
-                if unpacked.tell() + len(part) > max_bytes:
-                    raise Rejected(
-                        Code.BLOB_TOO_LARGE,
-                        f"{path.name} unpacks to more than the {max_bytes:,} bytes that are allowed.",
-                    )
-                unpacked.write(part)
-    except (OSError, EOFError, zlib.error) as error:
-        raise _unreadable(path, f"is damaged gzip ({error})") from None
-    return target
-
-
-def _starts(path: Path, magic: bytes) -> bool:
-    with path.open("rb") as file:
-        return file.read(len(magic)) == magic
+    if why := sniff.binary(head):
+        raise _unreadable(path, why)
 
 
 def _unreadable(path: Path, why: str) -> Rejected:
-    return Rejected(Code.UNREADABLE_FILE, f"{_name(path)} {why}.")
-
-
-def _name(path: Path) -> str:
-    return path.name.removesuffix(".unpacked")
-
-
-def _beginning(head: bytes) -> str:
-    return repr(decode(head[:40]).strip())
+    return Rejected(Code.UNREADABLE_FILE, f"{plain_name(path)} {why}.")

@@ -1,88 +1,204 @@
-"""Parquet files: a row to a record. Chunks are ranges of rows within one row group."""
+"""Parquet files: a row to a record. Chunks are ranges of rows, whatever the row groups."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from functools import partial
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from molfleet.chemistry.formats.lines import title_column
+from molfleet.chemistry.formats.tables import title_column
+from molfleet.chemistry.formats.text import decode
 from molfleet.chemistry.records import Chunk, RawRecord, Records
 from molfleet.chemistry.structures import notation_of
+from molfleet.errors import Code, Rejected
+
+_BATCH_ROWS = 1024
+#: Cells of a batch, so that wide tables do not make heavy batches.
+_BATCH_CELLS = 2**17
+#: Arrow reads this much of a column at a time; by default it holds the whole column of a row group.
+_BUFFER_BYTES = 2**18
 
 
 class ParquetRecords(Records):
     """Rows of a Parquet file. `line` is the 1-based row, as Parquet has no lines.
 
-    A process keeps the row group that it read last: memory is bounded by the file's row groups.
+    Without a structure column every column is a property, and the records' block is `b""`. Columns of
+    lists and structs are left out. Rows are read in batches, and a process holds no more than the
+    batch that it read last, however large a row group is: reading in order is quick, going back means
+    reading the row group anew.
     """
 
     file_type = "parquet"
 
-    def __init__(self, path: Path, structure_column: str) -> None:
+    def __init__(
+        self, path: Path, structure_column: str | None, first_record: int = 0, first_line: int = 1
+    ) -> None:
         self.path = path
         self.structure_column = structure_column
+        self.first_record = first_record
+        self.first_line = first_line
         with pq.ParquetFile(path) as file:
             schema = file.schema_arrow
             self._rows = int(file.metadata.num_rows)
-            groups = range(file.metadata.num_row_groups)
-            self._group_rows = [int(file.metadata.row_group(group).num_rows) for group in groups]
         self.header = tuple(str(name) for name in schema.names)
-        self._properties_kept = tuple(
+        self._kept = tuple(
             field.name
             for field in schema
             if field.name != structure_column and not pa.types.is_nested(field.type)
         )
-        at = title_column(self.header, self.header.index(structure_column))
+        structure_at = None if structure_column is None else self.header.index(structure_column)
+        at = title_column(self.header, structure_at)
         self._title = None if at is None else self.header[at]
-        self._cached: tuple[tuple[str, ...], int, dict[str, list[Any]]] | None = None
+        # What every record needs is read apart from what is read only when properties are asked for.
+        self._needed = _Cursor(path, [name for name in (structure_column, self._title) if name is not None])
+        self._others = _Cursor(path, self._kept)
 
     @property
     def size(self) -> int:
         return self._rows
 
     def property_names(self) -> tuple[str, ...]:
-        return self._properties_kept
+        return self._kept
+
+    def layout(self) -> dict[str, Any]:
+        return {"file_type": self.file_type, "structure_column": self.structure_column}
 
     def chunks(self, records_per_chunk: int) -> Iterator[Chunk]:
-        first = 0
-        for rows in self._group_rows:
-            for start in range(first, first + rows, records_per_chunk):
-                end = min(start + records_per_chunk, first + rows)
-                yield Chunk(self.path, start, end, start, start + 1, end - start)
-            first += rows
+        record, line = self.first_record, self.first_line
+        for start in range(0, self._rows, records_per_chunk):
+            end = min(start + records_per_chunk, self._rows)
+            yield Chunk(self.path, start, end, record + start, line + start, end - start)
 
     def read_chunk(self, chunk: Chunk) -> Iterator[RawRecord]:
-        first, group = 0, 0
-        while first + self._group_rows[group] <= chunk.start:
-            first, group = first + self._group_rows[group], group + 1
-        columns = self._columns(group)
-        for offset in range(chunk.count):
-            record = chunk.start + chunk.skip + offset
-            at = record - first
-            structure = _text(columns[self.structure_column][at])
-            title = _text(columns[self._title][at]) if self._title else ""
-            read = partial(self._properties, columns, at)
-            yield RawRecord(record, record + 1, title, structure.strip(" "), notation_of(structure), read)
+        for index in range(chunk.skip, chunk.skip + chunk.count):
+            row = chunk.start + index
+            title = self._needed.text(self._title, row).strip() if self._title else ""
+            read = partial(self._properties, row)
+            structure: str | bytes = b""
+            if self.structure_column is not None:
+                structure = self._needed.text(self.structure_column, row)
+                structure = structure if "\n" in structure else structure.strip()
+            yield RawRecord(
+                chunk.first_record + index - chunk.skip,
+                chunk.first_line + index,
+                title,
+                structure,
+                notation_of(structure) if isinstance(structure, str) else "smiles",
+                read,
+            )
 
-    def _columns(self, group: int) -> dict[str, list[Any]]:
-        names = (self.structure_column, *self._properties_kept)
-        if self._cached is None or self._cached[:2] != (names, group):
-            with pq.ParquetFile(self.path) as file:
-                # One thread: this runs in forked processes, one to a core.
-                table = file.read_row_group(group, columns=list(names), use_threads=False)
-            self._cached = (names, group, {name: table[name].to_pylist() for name in names})
-        return self._cached[2]
+    def write_slice(self, chunk: Chunk, path: Path) -> None:
+        names = [name for name in self.header if name == self.structure_column or name in self._kept]
+        cursor = _Cursor(chunk.path, names)
+        with pq.ParquetWriter(path, cursor.schema()) as writer:
+            for batch in cursor.slice(chunk.start, chunk.end):
+                writer.write_batch(batch)
 
-    def _properties(self, columns: dict[str, list[Any]], at: int) -> dict[str, str]:
-        return {name: _text(columns[name][at]) for name in self._properties_kept}
+    def _properties(self, row: int) -> dict[str, str]:
+        return {name: self._others.text(name, row) for name in self._kept}
+
+
+class _Cursor:
+    """Some columns of a Parquet file, read forward in batches; one batch is held."""
+
+    def __init__(self, path: Path, columns: Sequence[str]) -> None:
+        self._path = path
+        self._columns = list(columns)
+        self._batch_rows = max(1, min(_BATCH_ROWS, _BATCH_CELLS // max(1, len(columns))))
+        self._process = 0
+        self._file: pq.ParquetFile | None = None
+        self._group_ends: list[int] = []
+        self._batches: Iterator[pa.RecordBatch] = iter(())
+        self._batch: pa.RecordBatch | None = None
+        self._first = self._end = 0
+        self._texts: dict[str, list[str]] = {}
+
+    def schema(self) -> pa.Schema:
+        schema = pq.read_schema(self._path)
+        return pa.schema([schema.field(name) for name in self._columns])
+
+    def text(self, column: str, row: int) -> str:
+        """A cell as text; empty where there is no value."""
+        self._go_to(row)
+        texts = self._texts.get(column)
+        if texts is None:
+            assert self._batch is not None
+            texts = self._texts[column] = _texts(self._batch.column(column))
+        return texts[row - self._first]
+
+    def slice(self, start: int, end: int) -> Iterator[pa.RecordBatch]:
+        """The rows from `start` to `end`, in batches."""
+        while start < end:
+            self._go_to(start)
+            assert self._batch is not None
+            stop = min(end, self._end)
+            yield self._batch.slice(start - self._first, stop - start)
+            start = stop
+
+    def _go_to(self, row: int) -> None:
+        """Make the batch that holds this row the current one.
+
+        Raises Rejected(UNREADABLE_FILE) where the file is damaged.
+        """
+        # A forked process must not share the reader of the process before.
+        if self._first <= row < self._end and self._process == os.getpid():
+            return
+        group = 0
+        try:
+            group = self._open(row)
+            while row >= self._end:
+                self._batch = next(self._batches)
+                self._first, self._end = self._end, self._end + self._batch.num_rows
+                self._texts = {}
+        except (pa.ArrowException, OSError, StopIteration) as error:
+            reason = str(error) or "it ends early"
+            raise Rejected(
+                Code.UNREADABLE_FILE,
+                f"{self._path.name} is damaged: row {row + 1:,}, in row group {group + 1}, cannot be read "
+                f"({reason}).",
+            ) from None
+
+    def _open(self, row: int) -> int:
+        """Begin at the row's group, unless going on from where we are is as near; the group's index."""
+        if self._file is None or self._process != os.getpid():
+            self._process = os.getpid()
+            self._file = pq.ParquetFile(self._path, buffer_size=_BUFFER_BYTES, pre_buffer=False)
+            metadata = self._file.metadata
+            rows = [metadata.row_group(at).num_rows for at in range(metadata.num_row_groups)]
+            self._group_ends = list(accumulate(rows))
+            self._first = self._end = self._group_ends[-1]
+        group = bisect_right(self._group_ends, row)
+        begins = self._group_ends[group - 1] if group else 0
+        if row < self._first or begins > self._end:
+            self._first = self._end = begins
+            # One thread: this runs in forked processes, one to a core.
+            self._batches = self._file.iter_batches(
+                batch_size=self._batch_rows,
+                row_groups=list(range(group, len(self._group_ends))),
+                columns=self._columns,
+                use_threads=False,
+            )
+        return group
+
+
+def _texts(column: pa.Array) -> list[str]:
+    """The cells as text; whatever a single one holds, none costs the others."""
+    try:
+        return [_text(value) for value in column.to_pylist()]
+    except UnicodeDecodeError:  # text that is not UTF-8, which Arrow does not check
+        return [_text(value) for value in column.cast(pa.large_binary()).to_pylist()]
+    except (ValueError, OverflowError):  # times that Python's datetime cannot hold
+        return [_text(value) for value in column.cast(pa.string()).to_pylist()]
 
 
 def _text(value: Any) -> str:
     if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
+        return decode(value)
     return "" if value is None else str(value)

@@ -10,7 +10,7 @@ import mmap
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -49,6 +49,9 @@ class SdfRecords(Records):
     def size(self) -> int:
         return self._size
 
+    def layout(self) -> dict[str, Any]:
+        return {"file_type": self.file_type}
+
     def property_names(self) -> tuple[str, ...]:
         found: dict[bytes, None] = {}
         with self.path.open("rb") as file:
@@ -59,7 +62,7 @@ class SdfRecords(Records):
     def chunks(self, records_per_chunk: int) -> Iterator[Chunk]:
         record, line, count = self.first_record, self.first_line, 0
         with self.path.open("rb") as file:
-            start = end = len(BOM) if file.read(len(BOM)) == BOM else 0
+            start = end = len(BOM) if not self.first_record and file.read(len(BOM)) == BOM else 0
             file.seek(start)
             rest = False
             for ends, lines, more in _record_ends(file, start, line):
