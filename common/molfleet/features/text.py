@@ -15,7 +15,7 @@ import pyarrow.csv as pc
 from molfleet.features.file import FeatureFile, Part, Wanted, pack
 from molfleet.features.table import Array, ColumnInfo, Kind
 
-_BLOCK_BYTES = 2**23
+_BLOCK_BYTES = 2**21
 _COLUMN = re.compile(r"[A-Z][A-Z0-9]*")
 _TYPES = {"bits": pa.uint8(), "counts": pa.uint16(), "descriptors": pa.float32()}
 

@@ -22,7 +22,8 @@ def with_pandas(properties: Mapping[str, str]) -> list[float]:
     frame = pd.DataFrame([properties], columns=["mw", "logP", "color", "phase"])
     numbers = frame[["mw", "logP"]].apply(pd.to_numeric, errors="coerce")
     levels = {"color": ["blue", "red"], "phase": ["1:2"]}
-    dummies = [pd.get_dummies(pd.Categorical(frame[name], levels[name])) for name in levels]
+    known = {name: frame[name].where(frame[name].isin(levels[name])) for name in levels}
+    dummies = [pd.get_dummies(pd.Categorical(known[name], levels[name])) for name in levels]
     return [float(value) for part in (numbers, *dummies) for value in part.to_numpy(float)[0]]
 
 
