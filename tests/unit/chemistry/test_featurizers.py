@@ -69,6 +69,7 @@ def test_a_column_is_named_by_what_is_not_default() -> None:
         "ECFP": "ECFP_2048_2",
         "ecfp:1024:3": "ECFP_1024_3",
         "FCFC:512:0": "FCFC_512_2",
+        "FCFC:512:radius=0": "FCFC_512_0",
         "ECFP:2048:2:chirality=true": "ECFP_2048_2_chirality=true",
         "ECFP:2048:2:chirality=false": "ECFP_2048_2",
         "MACCS": "MACCS",
@@ -106,9 +107,9 @@ def test_a_size_or_radius_of_zero_means_the_default() -> None:
     [
         (SpecValue("ECFPP"), Code.UNKNOWN_NAME, "Did you mean ECFP"),
         (SpecValue("MACCS", 166), Code.UNKNOWN_NAME, "no parameter called 'size'"),
-        (SpecValue("ECFP", 8), Code.INVALID_COMMAND, "from 16 to 65536"),
+        (SpecValue("ECFP", 8), Code.INVALID_COMMAND, "from 64 to 16384"),
         (SpecValue("ECFP", -1), Code.INVALID_COMMAND, "size"),
-        (SpecValue("ECFP", 2048, 99), Code.INVALID_COMMAND, "radius must be a whole number from 1 to 16"),
+        (SpecValue("ECFP", 2048, 99), Code.INVALID_COMMAND, "radius must be a whole number from 0 to 4"),
         (SpecValue("ECFP", parameters={"chiral": True}), Code.UNKNOWN_NAME, "chirality (true or false)"),
         (SpecValue("ECFP", parameters={"chirality": 1}), Code.INVALID_COMMAND, "true or false"),
         (SpecValue("ECFP", parameters={"chirality": "yes"}), Code.INVALID_COMMAND, "chirality"),
@@ -144,9 +145,9 @@ def test_a_radius_is_a_radius() -> None:
 def test_counts_saturate_and_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     # A molecule of 65,536 equal environments takes RDKit many seconds: the limit is lowered instead.
     monkeypatch.setattr(packing, "MAX_COUNT", 100)
-    counts = FEATURIZERS.build(parse_spec("ECFC:16:1"))
+    counts = FEATURIZERS.build(parse_spec("ECFC:64:1"))
     chain = Chem.MolFromSmiles("C" * 300)
-    exact = np.array(_dense(rdMolDescriptors.GetHashedMorganFingerprint(chain, 1, 16), 16))
+    exact = np.array(_dense(rdMolDescriptors.GetHashedMorganFingerprint(chain, 1, 64), 64))
     np.testing.assert_array_equal(counts.calculate(chain), np.minimum(exact, 100))
     assert counts.overflows == (exact > 100).sum() > 0
 

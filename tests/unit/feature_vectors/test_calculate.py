@@ -269,7 +269,7 @@ def test_a_file_without_any_good_record_fails_with_how_many_and_the_first_reason
         ({"file_type": "cif"}, "UNKNOWN_NAME", "sdf, mol"),
         ({"options": {"fast": "yes"}}, "UNKNOWN_NAME", "no option called 'fast'"),
         ({"record_time_limit_ms": 0}, "INVALID_COMMAND", "above 0"),
-        ({"featurizers": [FeaturizerSpec(type="ECFP", size=3)]}, "INVALID_COMMAND", "from 16 to 65536"),
+        ({"featurizers": [FeaturizerSpec(type="ECFP", size=3)]}, "INVALID_COMMAND", "from 64 to 16384"),
         (
             {"featurizers": [SPECS[0], FeaturizerSpec(type="ecfp")]},
             "INVALID_COMMAND",

@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from molfleet.catalogue import Catalogue
-from molfleet.chemistry.featurizers import descriptors, maccs, morgan
+from molfleet.chemistry.featurizers import (
+    autocorrelation,
+    avalon,
+    bcut,
+    columns,
+    descriptors,
+    estate,
+    geometry,
+    maccs,
+    morgan,
+    mqn,
+    pairs,
+    pharmacophores,
+    shingles,
+    substructures,
+)
 from molfleet.chemistry.featurizers.base import Featurizer, FeaturizerRow, Kind, Packed, column_name
-from molfleet.chemistry.featurizers.spec import Spec, SpecValue, parse_spec, resolve, text_of
+from molfleet.chemistry.featurizers.spec import Spec, SpecValue, Value, parse_spec, resolve, text_of
 from molfleet.errors import Code, Rejected
 
 if TYPE_CHECKING:
@@ -25,7 +40,9 @@ class FeaturizerCatalogue(Catalogue[FeaturizerRow]):
         """
         row = self.get(spec.type)
         values = resolve(spec, row.code, row.parameters)
-        return row.build(column_name(row.code, row.parameters, values), values)
+        featurizer = row.build(column_name(row.code, row.parameters, values), values)
+        featurizer.spec = _text_in_full(row.code, values)
+        return featurizer
 
     def build_all(self, specs: Iterable[Spec]) -> list[Featurizer]:
         """The featurizers in order; also refuses none at all, and two that would share a column."""
@@ -57,7 +74,32 @@ class FeaturizerCatalogue(Catalogue[FeaturizerRow]):
         return SpecValue(row.code, spec.size, spec.radius, dict(spec.parameters))
 
 
-FEATURIZERS = FeaturizerCatalogue("featurizer", (*morgan.ROWS, *maccs.ROWS, *descriptors.ROWS))
+def _text_in_full(code: str, values: Mapping[str, Value]) -> str:
+    given = {name: value for name, value in values.items() if value is not None and value != ()}
+    # As a field, a radius of 0 would mean the default.
+    folded: dict[str, Any] = {name: given.pop(name) for name in ("size", "radius") if given.get(name)}
+    return text_of(SpecValue(code, parameters=given, **folded))
+
+
+FEATURIZERS = FeaturizerCatalogue(
+    "featurizer",
+    (
+        *morgan.ROWS,
+        *pairs.ROWS,
+        *substructures.ROWS,
+        *avalon.ROWS,
+        *maccs.ROWS,
+        *pharmacophores.ROWS,
+        *shingles.ROWS,
+        *descriptors.ROWS,
+        *mqn.ROWS,
+        *estate.ROWS,
+        *autocorrelation.ROWS,
+        *bcut.ROWS,
+        *geometry.ROWS,
+        *columns.ROWS,
+    ),
+)
 
 __all__ = [
     "FEATURIZERS",

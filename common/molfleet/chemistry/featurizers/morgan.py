@@ -1,109 +1,102 @@
-"""Circular fingerprints: ECFP, FCFP as bits, ECFC, FCFC as counts."""
+"""Circular fingerprints: ECFP, FCFP as bits, ECFC, FCFC as counts, each with a chiral twin."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from rdkit import Chem
 from rdkit.Chem import rdFingerprintGenerator
 
-from molfleet.chemistry.featurizers.base import Featurizer, FeaturizerRow, Packed
-from molfleet.chemistry.featurizers.packing import bits_of_sparse, counts_of_sparse
-from molfleet.chemistry.featurizers.spec import Parameter
+from molfleet.chemistry.featurizers.base import Featurizer, FeaturizerRow
+from molfleet.chemistry.featurizers.packing import SparseBits, SparseCounts
+from molfleet.chemistry.featurizers.spec import Parameter, size_parameter
 
 PAPER = "Rogers and Hahn, Extended-Connectivity Fingerprints, J. Chem. Inf. Model. 50 (2010) 742-754"
 
-_COMMON = (
-    Parameter("size", "integer", 2048, "Length of the folded vector.", 16, 65536),
-    Parameter("radius", "integer", 2, "Radius of the largest environment; 2 is ECFP4.", 1, 16),
-    Parameter("chirality", "boolean", False, "Tell stereoisomers apart."),
+_RADIUS = Parameter(
+    "radius",
+    "integer",
+    2,
+    "Radius of the largest environment in bonds; 2 is ECFP4. For 0, atoms alone, write radius=0.",
+    0,
+    4,
+)
+_CHIRALITY = Parameter("chirality", "boolean", False, "Tell stereoisomers apart.")
+_OTHERS = (
     Parameter("bond_types", "boolean", True, "Tell environments apart by the orders of their bonds."),
     Parameter("redundant", "boolean", False, "Keep environments that cover the same bonds."),
 )
 
 
-def _generator(parameters: Mapping[str, Any], features: bool) -> Any:
-    invariants = rdFingerprintGenerator.GetMorganFeatureAtomInvGen() if features else None
-    return rdFingerprintGenerator.GetMorganGenerator(
-        radius=parameters["radius"],
-        fpSize=parameters["size"],
-        includeChirality=parameters["chirality"],
-        useBondTypes=parameters["bond_types"],
-        includeRedundantEnvironments=parameters["redundant"],
-        atomInvariantsGenerator=invariants,
+def _row(code: str, title: str, *aliases: str, features: bool, counts: bool, chiral: bool) -> FeaturizerRow:
+    def build(column: str, parameters: Mapping[str, Any]) -> Featurizer:
+        generator = rdFingerprintGenerator.GetMorganGenerator(
+            radius=parameters["radius"],
+            fpSize=parameters["size"],
+            includeChirality=chiral or parameters["chirality"],
+            useBondTypes=parameters["bond_types"],
+            includeRedundantEnvironments=parameters["redundant"],
+            atomInvariantsGenerator=(
+                rdFingerprintGenerator.GetMorganFeatureAtomInvGen() if features else None
+            ),
+        )
+        kind = SparseCounts if counts else SparseBits
+        return kind(column, parameters["size"], generator.GetCountFingerprint)
+
+    return FeaturizerRow(
+        code=code,
+        kind="counts" if counts else "bits",
+        title=title,
+        dimension="size counts" if counts else "size bits",
+        paper=PAPER,
+        parameters=(size_parameter(2048), _RADIUS, *(() if chiral else (_CHIRALITY,)), *_OTHERS),
+        build=build,
+        aliases=aliases,
     )
 
 
-class MorganBits(Featurizer):
-    """A folded circular fingerprint: bit i tells whether an environment hashed to i occurs."""
+def _family(chiral: bool) -> tuple[FeaturizerRow, ...]:
+    suffix, says = ("_CHIRALITY", ", telling stereoisomers apart") if chiral else ("", "")
+    atoms = "extended-connectivity fingerprint"
+    roles = "functional-class fingerprint (atoms by their pharmacophoric roles)"
 
-    kind = "bits"
+    def names(*names: str) -> tuple[str, ...]:
+        return tuple(f"{name}{'_CHIRAL' if chiral else ''}" for name in names)
 
-    def __init__(self, column: str, parameters: Mapping[str, Any], *, features: bool) -> None:
-        super().__init__(column, parameters["size"])
-        self._generator = _generator(parameters, features)
+    return (
+        _row(
+            f"ECFP{suffix}",
+            f"Circular {atoms}{says}",
+            *names("MORGAN"),
+            features=False,
+            counts=False,
+            chiral=chiral,
+        ),
+        _row(
+            f"FCFP{suffix}",
+            f"Circular {roles}{says}",
+            *names("MORGAN_FEATURES"),
+            features=True,
+            counts=False,
+            chiral=chiral,
+        ),
+        _row(
+            f"ECFC{suffix}",
+            f"Counted {atoms}{says}",
+            *names("MORGAN_COUNTS"),
+            features=False,
+            counts=True,
+            chiral=chiral,
+        ),
+        _row(
+            f"FCFC{suffix}",
+            f"Counted {roles}{says}",
+            *names("MORGAN_FEATURES_COUNTS"),
+            features=True,
+            counts=True,
+            chiral=chiral,
+        ),
+    )
 
-    def raw(self, mol: Chem.Mol) -> bytes:
-        return self._generator.GetCountFingerprint(mol).ToBinary()  # type: ignore[no-any-return]
 
-    def pack(self, raws: Sequence[bytes]) -> Packed:
-        return bits_of_sparse(raws, self.size)
-
-
-class MorganCounts(Featurizer):
-    """A folded circular fingerprint: element i tells how many environments hash to i, up to 65,535."""
-
-    kind = "counts"
-
-    def __init__(self, column: str, parameters: Mapping[str, Any], *, features: bool) -> None:
-        super().__init__(column, parameters["size"])
-        self._generator = _generator(parameters, features)
-
-    def raw(self, mol: Chem.Mol) -> bytes:
-        return self._generator.GetCountFingerprint(mol).ToBinary()  # type: ignore[no-any-return]
-
-    def pack(self, raws: Sequence[bytes]) -> Packed:
-        rows, overflows = counts_of_sparse(raws, self.size)
-        self.overflows += overflows
-        return rows
-
-
-ROWS = (
-    FeaturizerRow(
-        code="ECFP",
-        kind="bits",
-        title="Extended-connectivity fingerprint",
-        dimension="size bits",
-        paper=PAPER,
-        parameters=_COMMON,
-        build=lambda column, parameters: MorganBits(column, parameters, features=False),
-    ),
-    FeaturizerRow(
-        code="FCFP",
-        kind="bits",
-        title="Functional-class fingerprint: atoms by their pharmacophoric roles",
-        dimension="size bits",
-        paper=PAPER,
-        parameters=_COMMON,
-        build=lambda column, parameters: MorganBits(column, parameters, features=True),
-    ),
-    FeaturizerRow(
-        code="ECFC",
-        kind="counts",
-        title="Extended-connectivity fingerprint, counted",
-        dimension="size counts",
-        paper=PAPER,
-        parameters=_COMMON,
-        build=lambda column, parameters: MorganCounts(column, parameters, features=False),
-    ),
-    FeaturizerRow(
-        code="FCFC",
-        kind="counts",
-        title="Functional-class fingerprint, counted",
-        dimension="size counts",
-        paper=PAPER,
-        parameters=_COMMON,
-        build=lambda column, parameters: MorganCounts(column, parameters, features=True),
-    ),
-)
+ROWS = (*_family(chiral=False), *_family(chiral=True))

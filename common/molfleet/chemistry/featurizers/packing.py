@@ -6,10 +6,15 @@ quicker to get and, of many molecules together, as quick to read by numpy.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from rdkit import Chem
+from rdkit.DataStructs import BitVectToBinaryText
+
+from molfleet.chemistry.featurizers.base import Featurizer, Packed
 
 #: The largest count that a packed row holds.
 MAX_COUNT = int(np.iinfo(np.uint16).max)
@@ -17,11 +22,6 @@ MAX_COUNT = int(np.iinfo(np.uint16).max)
 #: SparseIntVect.ToBinary begins with: version, bytes of an index, length, number of entries.
 _HEADER = np.dtype([("version", "<i4"), ("index_bytes", "<u4"), ("length", "<u4"), ("entries", "<u4")])
 _PAIR = 8  # an entry: index and count, of four bytes each
-
-
-def bits_of_texts(raws: Sequence[bytes]) -> npt.NDArray[np.uint8]:
-    """Packed rows [n, width] of DataStructs.BitVectToBinaryText of n vectors of one size."""
-    return np.frombuffer(b"".join(raws), np.uint8).reshape(len(raws), -1)
 
 
 def bits_of_sparse(raws: Sequence[bytes], size: int) -> npt.NDArray[np.uint8]:
@@ -55,3 +55,52 @@ def _entries(raws: Sequence[bytes], size: int) -> tuple[npt.NDArray[np.intp], np
     rows = np.repeat(np.arange(len(raws)) * size, lengths - _HEADER.itemsize // _PAIR)
     chosen = pairs[entry]
     return rows + chosen[:, 0], chosen[:, 1]
+
+
+class BitVectors(Featurizer):
+    """Bits from a function of a molecule that gives an RDKit ExplicitBitVect."""
+
+    kind = "bits"
+
+    def __init__(self, column: str, size: int, function: Callable[[Chem.Mol], Any]) -> None:
+        super().__init__(column, size)
+        self._function = function
+
+    def raw(self, mol: Chem.Mol) -> bytes:
+        raw: bytes = BitVectToBinaryText(self._function(mol))
+        return raw
+
+    def pack(self, raws: Sequence[bytes]) -> Packed:
+        return np.frombuffer(b"".join(raws), np.uint8).reshape(len(raws), self.width)
+
+
+class _Sparse(Featurizer):
+    """From a function of a molecule that gives an RDKit UIntSparseIntVect."""
+
+    def __init__(self, column: str, size: int, function: Callable[[Chem.Mol], Any]) -> None:
+        super().__init__(column, size)
+        self._function = function
+
+    def raw(self, mol: Chem.Mol) -> bytes:
+        raw: bytes = self._function(mol).ToBinary()
+        return raw
+
+
+class SparseCounts(_Sparse):
+    """Counts of an RDKit UIntSparseIntVect."""
+
+    kind = "counts"
+
+    def pack(self, raws: Sequence[bytes]) -> Packed:
+        rows, overflows = counts_of_sparse(raws, self.size)
+        self.overflows += overflows
+        return rows
+
+
+class SparseBits(_Sparse):
+    """A bit for each count above 0 of an RDKit UIntSparseIntVect: with few, quicker than BitVectors."""
+
+    kind = "bits"
+
+    def pack(self, raws: Sequence[bytes]) -> Packed:
+        return bits_of_sparse(raws, self.size)

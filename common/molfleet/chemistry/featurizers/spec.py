@@ -43,8 +43,9 @@ class SpecValue:
 def parse_spec(text: str) -> SpecValue:
     """`TYPE[:SIZE[:RADIUS]][:name=value]...`, such as `ECFP:2048:2` or `DESC:names=MolWt,TPSA`.
 
-    A value with a comma is a list (of one: `names=1,`), `true` and `false` are booleans. Within a value
-    `%2C` is a comma, `%3A` a colon, `%25` a per cent sign. Raises Rejected(INVALID_COMMAND).
+    A radius of 0 is `ECFP:2048:radius=0`, since a SIZE or RADIUS of 0 is left to the default. A value
+    with a comma is a list (of one: `names=1,`), `true` and `false` are booleans. Within a value `%2C`
+    is a comma, `%3A` a colon, `%25` a per cent sign. Raises Rejected(INVALID_COMMAND).
     """
     head, *rest = text.strip().split(":")
     numbers = [part for part in rest if "=" not in part]
@@ -92,51 +93,88 @@ def text_of_value(value: Value) -> str:
 
 @dataclass(frozen=True)
 class Parameter:
-    """One parameter of a featurizer: its type, default, and what it allows."""
+    """One parameter of a featurizer: its type, default, and what it allows.
+
+    `minimum`, `maximum` bound whole and other numbers, both included; a whole number is also a
+    multiple of `step`. `choices` are the texts that a choice allows.
+    """
 
     name: str
-    type: Literal["integer", "boolean", "names"]
+    type: Literal["integer", "number", "boolean", "choice", "names"]
     default: Value
     doc: str
-    minimum: int = 0
-    maximum: int = 0
+    minimum: float = 0
+    maximum: float = 0
+    step: int = 1
+    choices: tuple[str, ...] = ()
 
     def check(self, value: Value, featurizer: str) -> Value:
         """The value in the parameter's own type; raises Rejected(INVALID_COMMAND)."""
         if value is None:
             return self.default
-        if self.type == "boolean" and isinstance(value, bool):
-            return value
-        if self.type == "integer" and isinstance(value, int) and not isinstance(value, bool):
-            if self.minimum <= value <= self.maximum:
-                return value
-        elif self.type == "names":
+        accepted = self._accepted(value)
+        if accepted is None:
+            raise Rejected(
+                Code.INVALID_COMMAND,
+                f"{featurizer}: {self.name} must be {self.allowed}, and is {value!r}.",
+                details={"featurizer": featurizer, "parameter": self.name},
+            )
+        return accepted
+
+    def _accepted(self, value: Value) -> Value:
+        """The value in the parameter's own type, None where it is not allowed."""
+        if isinstance(value, bool):
+            return value if self.type == "boolean" else None
+        if self.type == "choice":
+            return value if value in self.choices else None
+        if self.type == "names":
             names = [value] if isinstance(value, str) else value
             if isinstance(names, Sequence) and names and all(isinstance(name, str) for name in names):
                 return tuple(str(name) for name in names)
-        raise Rejected(
-            Code.INVALID_COMMAND,
-            f"{featurizer}: {self.name} must be {self.allowed}, and is {value!r}.",
-            details={"featurizer": featurizer, "parameter": self.name},
+            return None
+        if not isinstance(value, int | float) or not self.minimum <= value <= self.maximum:
+            return None
+        if self.type == "number":
+            return float(value)
+        return (
+            value if self.type == "integer" and isinstance(value, int) and not value % self.step else None
         )
 
     @property
     def allowed(self) -> str:
         """What the parameter accepts, for people."""
+        bounds = f"from {self.minimum:g} to {self.maximum:g}"
         if self.type == "integer":
-            return f"a whole number from {self.minimum} to {self.maximum}"
-        return {"boolean": "true or false", "names": "a list of names"}[self.type]
+            whole = "a whole number" if self.step == 1 else f"a multiple of {self.step}"
+            return f"{whole} from {self.minimum} to {self.maximum}"
+        return {
+            "number": f"a number {bounds}",
+            "boolean": "true or false",
+            "choice": f"one of {', '.join(self.choices)}",
+            "names": "a list of names",
+        }[self.type]
+
+
+def size_parameter(default: int, step: int = 1) -> Parameter:
+    """The length of a folded fingerprint, with the bounds that all of them share."""
+    return Parameter("size", "integer", default, "Length of the folded vector.", 64, 16384, step)
 
 
 def resolve(spec: Spec, code: str, parameters: Sequence[Parameter]) -> dict[str, Value]:
     """Every parameter of a featurizer with the spec's value or its default.
 
-    A size or radius of 0 means null. Raises Rejected(INVALID_COMMAND) for a value out of bounds, and
-    Rejected(UNKNOWN_NAME) for a parameter that the featurizer does not have.
+    A field size or radius of 0 means null; `radius` among the parameters is taken as it is. Raises
+    Rejected(INVALID_COMMAND) for a value out of bounds or given twice, and Rejected(UNKNOWN_NAME) for a
+    parameter that the featurizer does not have.
     """
     given: dict[str, Value] = {name: value for name, value in spec.parameters.items() if value is not None}
-    folded = {"size": spec.size, "radius": spec.radius}
-    given.update({name: value for name, value in folded.items() if value})
+    for name, value in (("size", spec.size), ("radius", spec.radius)):
+        if value and given.setdefault(name, value) != value:
+            raise Rejected(
+                Code.INVALID_COMMAND,
+                f"{code}: {name} is given twice, as {value} and among the parameters as {given[name]!r}.",
+                details={"featurizer": code, "parameter": name},
+            )
     known = {parameter.name: parameter for parameter in parameters}
     for name in given:
         if name not in known:

@@ -9,10 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from tests.unit.chemistry.references import descriptors, fingerprints
+from tests.unit.chemistry.references import columns, conformers, descriptors, fingerprints, keys, vectors
 from tests.unit.chemistry.references.cases import Reference
 
-FAMILIES = (fingerprints.REFERENCES, descriptors.REFERENCES)
+FAMILIES = (
+    fingerprints.REFERENCES,
+    keys.REFERENCES,
+    descriptors.REFERENCES,
+    vectors.REFERENCES,
+    conformers.REFERENCES,
+    columns.REFERENCES,
+)
 
 
 def _merged(families: Iterable[dict[str, list[Reference]]]) -> dict[str, list[Reference]]:
