@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from molfleet.chemistry.featurizers import FEATURIZERS, Spec, SpecValue
+from molfleet.chemistry.featurizers import FEATURIZERS, Featurizer, Spec, SpecValue
 from molfleet.chemistry.featurizers.spec import resolve
 from molfleet.chemistry.formats.find import FILE_TYPES
 from molfleet.chemistry.standardize import STANDARDIZE
@@ -58,7 +58,7 @@ def make_plan(command: TrainModel) -> Plan:
     hyper_parameters = cast("Mapping[str, Value]", dict(command.hyper_parameters))
     _check_hyper_parameters(method, task, hyper_parameters)
     specs = cast("Sequence[Spec]", command.featurizers)
-    FEATURIZERS.build_all(specs)
+    _refuse_columns(FEATURIZERS.build_all(specs))
     return Plan(
         model_name=(command.model_name or "").strip() or f"{target} {method.code}",
         method=method,
@@ -102,6 +102,16 @@ def _refuse_what_is_not_here(command: TrainModel) -> None:
             f"TrainModel has no option called {name!r}. Known: none.",
             details={"kind": "option", "name": name},
         )
+
+
+def _refuse_columns(featurizers: Sequence[Featurizer]) -> None:
+    """A model answers for a structure alone; one that also takes columns would need them each time."""
+    for featurizer in featurizers:
+        if featurizer.needs == "record":
+            raise _invalid(
+                f"TrainModel cannot use {featurizer.column} yet: its models predict from structures alone. "
+                "CalculateFeatureVectors can write these columns"
+            )
 
 
 def _in_full(spec: Spec) -> SpecValue:

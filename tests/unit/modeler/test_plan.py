@@ -12,6 +12,7 @@ from tests.unit.modeler.support import ECFP, command
 from workers.modeler.plan import make_plan
 
 SOURCE = BlobRef(bucket="inputs", key="molecules.csv")
+COLUMNS = FeaturizerSpec(type="COLUMNS", parameters={"numeric": ["mw"]})
 
 
 @pytest.mark.parametrize(
@@ -31,6 +32,7 @@ SOURCE = BlobRef(bucket="inputs", key="molecules.csv")
         ({"featurizers": ()}, Code.INVALID_COMMAND, "featurizer"),
         ({"featurizers": (ECFP, ECFP)}, Code.INVALID_COMMAND, "twice"),
         ({"featurizers": (FeaturizerSpec(type="ECPF"),)}, Code.UNKNOWN_NAME, "ECFP"),
+        ({"featurizers": (ECFP, COLUMNS)}, Code.INVALID_COMMAND, "cannot use COLUMNS_numeric=mw yet"),
         ({"search": Search()}, Code.INVALID_COMMAND, "search"),
         ({"members": (EnsembleMember(method="ridge"),)}, Code.INVALID_COMMAND, "members"),
         ({"base_model": ModelRef(id=UUID(int=1), blob=SOURCE)}, Code.INVALID_COMMAND, "base_model"),
