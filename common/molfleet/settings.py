@@ -89,11 +89,9 @@ class WorkerSettings(_Group):
     )
     record_time_limit_s: float = Field(5.0, gt=0, description="Seconds one molecule may take.")
     split_records: int = Field(
-        1_000_000, ge=1, description="A file of more records is shared out over the fleet."
+        2_000_000, ge=1, description="A file of more records is shared out over the fleet."
     )
-    part_records: int = Field(
-        65_536, ge=1, le=1 << 24, description="Records of one share of such a file (rounded to row groups)."
-    )
+    part_records: int = Field(65_536, ge=1, le=1 << 24, description="Records of one share of such a file.")
     child_attempts: int = Field(3, ge=1, description="Tries of a command whose child process dies.")
     crash_limit: int = Field(
         10, ge=1, description="Deaths of whole workers on one command before it is given up."
