@@ -94,7 +94,8 @@ def _sums(whole: npt.NDArray[np.int64], shift: npt.NDArray[np.int64]) -> list[in
 @dataclass
 class ColumnCounts:
     """Of one featurizer's `rows`: values that are set, those too large for the packed type, and which
-    columns are ever set (bits and counts; packed as bits), or the moments of each descriptor.
+    columns are ever set (bits and counts; packed as bits), or the moments of each descriptor. `unseen`
+    are cells of the input whose category is none of the spec's.
     """
 
     rows: int
@@ -102,6 +103,7 @@ class ColumnCounts:
     overflows: int
     ever_set: npt.NDArray[np.uint8] | None = None
     moments: Moments | None = None
+    unseen: int = 0
 
     @classmethod
     def of(cls, featurizer: Featurizer, rows: Packed, overflows: int = 0) -> ColumnCounts:
@@ -136,6 +138,7 @@ class ColumnCounts:
         self.rows += other.rows
         self.set_values += other.set_values
         self.overflows += other.overflows
+        self.unseen += other.unseen
         if self.ever_set is not None and other.ever_set is not None:
             self.ever_set = self.ever_set | other.ever_set
         if self.moments and other.moments:
@@ -147,6 +150,7 @@ class ColumnCounts:
             "rows": self.rows,
             "set_values": self.set_values,
             "overflows": self.overflows,
+            "unseen": self.unseen,
         }
         if self.ever_set is not None:
             document["ever_set"] = self.ever_set.tobytes().hex()
@@ -166,6 +170,7 @@ class ColumnCounts:
     @classmethod
     def of_json(cls, document: dict[str, Any]) -> ColumnCounts:
         counts = cls(document["rows"], document["set_values"], document["overflows"])
+        counts.unseen = document["unseen"]
         if "ever_set" in document:
             counts.ever_set = np.frombuffer(bytes.fromhex(document["ever_set"]), np.uint8)
         if (moments := document.get("moments")) is not None:

@@ -158,6 +158,8 @@ def _column(featurizer: Featurizer, counts: ColumnCounts) -> dict[str, Any]:
         "size": featurizer.size,
         "overflows": counts.overflows,
     }
+    if featurizer.needs == "record":
+        column["unseen"] = counts.unseen
     if counts.moments:
         rows = zip(featurizer.names or (), counts.moments.rows(), strict=True)
         return column | {"descriptors": dict(rows)}

@@ -44,6 +44,8 @@ class Featurizer:
     spec: str = ""
     #: How many values so far were too large for the packed type (float32 or uint16).
     overflows: int = 0
+    #: How many cells of the input so far held a category that is none of the spec's.
+    unseen: int = 0
     #: How many single values so far could not be calculated, and are missing in their rows.
     failures: int = 0
 

@@ -67,8 +67,6 @@ class Columns(Featurizer):
         super().__init__(
             column.replace(":", ";"), len(self._numeric) + len(names), (*self._numeric, *names) or None
         )
-        #: Cells so far whose category is not among those of the spec.
-        self.unseen = 0
         self._fitted = bool(self.size) and all(levels.values())
 
     def calculate_record(self, properties: Mapping[str, str]) -> Packed:
