@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
+from functools import partial
 
 
 class Code(StrEnum):
@@ -79,6 +80,10 @@ class Rejected(Exception):
         self.message = message
         self.retryable = code in RETRYABLE if retryable is None else retryable
         self.details = dict(details or {})
+
+    def __reduce__(self) -> tuple[object, ...]:
+        again = partial(type(self), retryable=self.retryable, details=self.details)
+        return again, (self.code, self.message)
 
 
 class Unavailable(Exception):

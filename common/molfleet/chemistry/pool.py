@@ -25,7 +25,7 @@ from typing import Generic, TypeVar
 
 from molfleet.chemistry.pool_process import NO_RECORD, NOWHERE, OUT_OF_MEMORY, Report, serve, split_word
 from molfleet.chemistry.records import Chunk
-from molfleet.errors import RecordCode
+from molfleet.errors import RecordCode, Rejected
 
 __all__ = [
     "NO_RECORD",
@@ -85,7 +85,8 @@ def run_chunks(
     MemoryError. `work` may treat that as the record's fault; where it lets it pass the record is lost.
 
     Here memory is bounded: a few chunks per process are out, and 64 MiB of results may wait for a late
-    one. Closing the iterator kills the processes; they also die with this process. Raises WorkError.
+    one. Closing the iterator kills the processes; they also die with this process. Raises WorkError, and
+    the Rejected that `work` raised.
     """
     memory = PROCESS_MEMORY_BYTES if process_memory_bytes is None else process_memory_bytes
     with _Pool(work, max(1, processes), record_time_limit_s, memory) as pool:
@@ -227,7 +228,7 @@ class _Pool(Generic[R]):
             return
         result, failure = ForkingPickler.loads(data)
         if failure is not None:
-            raise WorkError(failure)
+            raise failure if isinstance(failure, Rejected) else WorkError(failure)
         chunk = worker.given.pop(0)
         worker.seen = NOWHERE
         self._done[chunk.first_record] = _Done(chunk.count, result, len(data))

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from molfleet.chemistry.records import Chunk
+from molfleet.errors import Rejected
 from molfleet.processes import die_with_parent
 
 NO_RECORD = -1
@@ -66,11 +67,13 @@ def serve(
     with suppress(EOFError, OSError):
         while True:
             chunk = connection.recv()
-            answer: tuple[Any, str | None]
+            answer: tuple[Any, str | Rejected | None]
             try:
                 answer = (work(chunk, report), None)
             except MemoryError:
                 os._exit(OUT_OF_MEMORY)
+            except Rejected as verdict:  # the file is at fault, not a record
+                answer = (None, verdict)
             except Exception:
                 answer = (None, traceback.format_exc())
             report(NO_RECORD)

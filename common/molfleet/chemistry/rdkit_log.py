@@ -12,6 +12,7 @@ from rdkit import rdBase
 _STAMP = re.compile(r"^\[\d\d:\d\d:\d\d\]\s*")
 #: RDKit is given one record at a time, so its lines count from the record's first.
 _LINE = re.compile(r"(?:on|at|around) line ?(\d+)(?: of file .*)?")
+_NO_REASON = ("Warning", "Pre-condition Violation", "Post-condition Violation", "Invariant Violation")
 
 
 def silence() -> None:
@@ -47,8 +48,8 @@ def sentence(lines: list[str]) -> str:
         text = text.removeprefix("SMILES Parse Error: ").removeprefix("ERROR:").strip().rstrip(".:")
         if text.startswith("Violation occurred"):
             break  # a broken invariant; file names and a stack trace follow
-        # Pictures of the position ("~~~^"), rulers, warnings and repetitions say nothing more.
-        worth = len(text) > 1 and set(text) - set("~^*- ") and not text.startswith("Warning")
+        # Pictures of the position ("~~~^"), rulers, headings, warnings, repetitions say nothing more.
+        worth = len(text) > 1 and set(text) - set("~^*- ") and not text.startswith(_NO_REASON)
         if worth and text not in said:
             said.append(_LINE.sub(r"on line \1 of the record", text))
     if any("syntax error" in text for text in said):

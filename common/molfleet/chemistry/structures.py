@@ -8,6 +8,7 @@ from typing import Literal
 
 from rdkit import Chem
 
+from molfleet.chemistry.diagnosis import fault_of
 from molfleet.chemistry.rdkit_log import listening, sentence
 from molfleet.errors import RecordCode
 
@@ -80,7 +81,9 @@ def _why(structure: str | bytes, notation: Notation) -> NotAMolecule:
     except Exception as error:
         return NotAMolecule(RecordCode.UNPARSABLE, _unreadable(notation, str(error)))
     if mol is None:
-        return NotAMolecule(RecordCode.UNPARSABLE, _unreadable(notation, sentence(lines)))
+        reason = _unreadable(notation, sentence(lines))
+        fault = fault_of(structure) if notation == "molblock" else None
+        return NotAMolecule(RecordCode.UNPARSABLE, f"{fault} {reason}" if fault else reason)
     try:
         with listening() as lines:
             Chem.SanitizeMol(mol)
@@ -90,7 +93,8 @@ def _why(structure: str | bytes, notation: Notation) -> NotAMolecule:
         reason = sentence([str(error)])
     return NotAMolecule(
         RecordCode.SANITIZATION_FAILED,
-        f"RDKit cannot sanitize the molecule: {reason or 'it gives no reason'}.",
+        f"RDKit cannot sanitize the molecule (its atoms are counted from 0): "
+        f"{reason or 'it gives no reason'}.",
     )
 
 
