@@ -2,45 +2,21 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-
-from molfleet.chemistry.featurizers import FEATURIZERS, Featurizer
 from molfleet.chemistry.formats.find import FILE_TYPES
-from molfleet.chemistry.pool import Lost, run_chunks
-from molfleet.chemistry.records import Records, Reject, open_records
-from molfleet.chemistry.rejects import RejectsFile
-from molfleet.chemistry.standardize import STANDARDIZE, StandardizeRow
-from molfleet.errors import Code, Rejected
+from molfleet.chemistry.records import open_records
 from molfleet.messages.generated import (
     CalculateFeatureVectors,
+    CalculateFeatureVectorsChunk,
     FeatureVectorsCalculated,
     FeatureVectorsCalculationFailed,
+    FeatureVectorsChunkFailed,
 )
 from molfleet.runtime.handler import Context, Handler
-from workers.feature_vectors.chunks import (
-    IDENTIFIERS,
-    ChunkResult,
-    ChunkWork,
-    IdentifierRow,
-    records_per_chunk,
-)
-from workers.feature_vectors.summary import Totals, layout_metadata, write_summary
-from workers.feature_vectors.table import FORMATS, FormatRow, Layout, Rows
-
-MAX_CARRIED = 1000
-
-
-@dataclass(frozen=True)
-class Plan:
-    """The command's choices, every name looked up and every value checked."""
-
-    featurizers: list[Featurizer]
-    standardize: StandardizeRow
-    identifiers: list[IdentifierRow]
-    format: FormatRow
-    record_time_limit_s: float
+from workers.feature_vectors import giant
+from workers.feature_vectors.outputs import COMPUTED, Outputs, results_of
+from workers.feature_vectors.plan import Plan
+from workers.feature_vectors.summary import write_summary
+from workers.feature_vectors.table import FORMATS, FormatRow
 
 
 def calculate(command: CalculateFeatureVectors, context: Context) -> FeatureVectorsCalculated:
@@ -49,38 +25,78 @@ def calculate(command: CalculateFeatureVectors, context: Context) -> FeatureVect
     Raises Rejected: INVALID_COMMAND and UNKNOWN_NAME before anything is fetched; what fetching and
     opening the source raise; NO_VALID_RECORDS when no record gave a vector.
     """
-    plan = _plan(command, context.share.record_time_limit_s)
+    plan = Plan.of(command, context.share.record_time_limit_s)
+    form = FORMATS.get(command.output_format)
+    if command.file_type is not None:
+        FILE_TYPES.get(command.file_type)
+    cut = giant.Cut.kept(context)
+    if cut is not None:
+        return _joined(command, cut, form, context)
     source = context.fetch(command.source)
     records = open_records(
         source,
         command.file_type,
         command.structure_column,
+        structures=plan.needs_structures,
         scratch=context.scratch,
         max_bytes=context.share.max_input_bytes,
     )
-    carried = _carried(command.carry_properties, records)
-    layout = Layout(
-        texts=_text_columns(plan, carried),
-        featurizers=tuple(plan.featurizers),
-        metadata=layout_metadata(plan.standardize.code),
+    plan = plan.fitted(records)
+    if giant.is_giant(records, context.share.split_records):
+        return _joined(command, giant.Cut.make(command, records, source, plan, context), form, context)
+    outputs = _open(plan, form, context)
+    outputs.add(results_of(records, plan, context))
+    outputs.close()
+    outputs.refuse_if_empty(source.name)
+    return _stored(command, plan, form, outputs, giant.Origin.of(records), context)
+
+
+def _joined(
+    command: CalculateFeatureVectors, cut: giant.Cut, form: FormatRow, context: Context
+) -> FeatureVectorsCalculated:
+    """The answer made of what the fleet computes, chunk by chunk."""
+    plan = Plan.of(cut.chunks[0], context.share.record_time_limit_s)
+    outputs = _open(plan, form, context)
+    giant.join(cut, outputs, context)
+    outputs.close()
+    outputs.refuse_if_empty(command.source.key.rpartition("/")[2])
+    return _stored(command, plan, form, outputs, cut.origin, context)
+
+
+def _open(plan: Plan, form: FormatRow, context: Context) -> Outputs:
+    folder = context.scratch / "outputs"  # apart from the source, which may be called the same
+    folder.mkdir(exist_ok=True)
+    return Outputs(folder, plan.layout, form.open(folder / f"features{form.suffix}", plan.layout))
+
+
+def _stored(
+    command: CalculateFeatureVectors,
+    plan: Plan,
+    form: FormatRow,
+    outputs: Outputs,
+    origin: giant.Origin,
+    context: Context,
+) -> FeatureVectorsCalculated:
+    context.progress("store", COMPUTED, "Storing the results")
+    bucket, rejects, totals = command.output_bucket, outputs.rejects, outputs.totals
+    blocks = None
+    if rejects.blocks_path is not None:
+        blocks = context.store(
+            rejects.blocks_path, content_type="chemical/x-mdl-sdfile", bucket=bucket
+        ).model_dump(mode="json")
+    summary = write_summary(
+        rejects.path.with_name("summary.json"),
+        totals,
+        plan.standardize.code,
+        file_type=origin.file_type,
+        structure_column=origin.structure_column,
+        specs=plan.specs,
+        record_time_limit_s=plan.record_time_limit_s,
+        rejects_sdf=blocks,
     )
-    outputs = context.scratch / "outputs"  # apart from the source, which may be called the same
-    outputs.mkdir(exist_ok=True)
-    table = plan.format.open(outputs / f"features{plan.format.suffix}", layout)
-    totals = Totals(layout)
-    with RejectsFile(outputs / "rejects.csv") as rejects:
-        for result in _results(records, plan, carried, context):
-            table.append(Rows(result.records, result.texts, result.vectors))
-            rejects.append(result.rejects)
-            totals.add(result)
-        table.close()
-    _refuse_if_none(source.name, totals, rejects.first)
-    summary = write_summary(outputs / "summary.json", totals, plan.standardize.code)
-    context.progress("store", 0.95, "Storing the results")
-    bucket = command.output_bucket
     return FeatureVectorsCalculated.answer(
         command,
-        output=context.store(table.path, content_type=plan.format.content_type, bucket=bucket),
+        output=context.store(outputs.rows.path, content_type=form.content_type, bucket=bucket),
         rejects=context.store(rejects.path, content_type="text/csv", bucket=bucket)
         if rejects.first
         else None,
@@ -92,106 +108,10 @@ def calculate(command: CalculateFeatureVectors, context: Context) -> FeatureVect
     )
 
 
-def _plan(command: CalculateFeatureVectors, record_time_limit_s: float) -> Plan:
-    if command.options:
-        raise Rejected(
-            Code.UNKNOWN_NAME,
-            f"CalculateFeatureVectors has no option called {next(iter(command.options))!r}. Known: none.",
-        )
-    if command.file_type is not None:
-        FILE_TYPES.get(command.file_type)
-    limit_ms = command.record_time_limit_ms
-    if limit_ms is not None:
-        if limit_ms <= 0:
-            raise Rejected(
-                Code.INVALID_COMMAND,
-                f"record_time_limit_ms must be above 0 or null, and is {limit_ms}.",
-            )
-        record_time_limit_s = limit_ms / 1000
-    identifiers = [IDENTIFIERS.get(name) for name in command.identifiers]
-    return Plan(
-        featurizers=FEATURIZERS.build_all(command.featurizers),
-        standardize=STANDARDIZE.get(command.standardize),
-        identifiers=list(dict.fromkeys(identifiers)),
-        format=FORMATS.get(command.output_format),
-        record_time_limit_s=record_time_limit_s,
-    )
-
-
-def _carried(wanted: Sequence[str], records: Records) -> list[str]:
-    """The properties to carry: those named, or with `*` all that there are."""
-    if "*" in wanted:
-        wanted = records.property_names()
-    elif records.file_type not in ("sdf", "mol"):
-        known = records.property_names()
-        for name in wanted:
-            if name not in known:
-                raise Rejected(
-                    Code.UNKNOWN_NAME,
-                    f"carry_properties: {records.path.name} has no column called {name!r}. "
-                    f"Its columns: {', '.join(known) or 'none'}.",
-                    details={"carry_properties": name},
-                )
-    if len(wanted) > MAX_CARRIED:
-        raise Rejected(
-            Code.INVALID_COMMAND,
-            f"carry_properties stands for {len(wanted):,} properties; {MAX_CARRIED:,} are allowed.",
-        )
-    return list(dict.fromkeys(wanted))
-
-
-def _text_columns(plan: Plan, carried: Iterable[str]) -> tuple[str, ...]:
-    """Names of the text columns; a carried property whose name is taken gets `#2`."""
-    taken = {"record", *(featurizer.column for featurizer in plan.featurizers)}
-    names: list[str] = []
-    for name in (*(identifier.code for identifier in plan.identifiers), *carried):
-        unique, number = name, 1
-        while unique in taken:
-            number += 1
-            unique = f"{name}#{number}"
-        taken.add(unique)
-        names.append(unique)
-    return tuple(names)
-
-
-def _results(records: Records, plan: Plan, carried: list[str], context: Context) -> Iterator[ChunkResult]:
-    """Results in the order of the records, with progress."""
-    work = ChunkWork(records, plan.featurizers, plan.standardize.build(), plan.identifiers, carried)
-    chunks = records.chunks(records_per_chunk(plan.featurizers))
-    began, done = time.monotonic(), 0
-    for result in run_chunks(chunks, work, context.share.processes, plan.record_time_limit_s):
-        if isinstance(result, Lost):
-            (raw,) = records.read_chunk(result.chunk)
-            result = work.empty(result.chunk.end, Reject.of(raw, result.code, result.message))
-        yield result
-        done += len(result.records) + len(result.rejects)
-        passed = max(time.monotonic() - began, 1e-6)
-        fraction = result.end / records.size
-        context.progress(
-            "featurize",
-            0.95 * fraction,
-            f"{done:,} records, {done / passed:,.0f}/s",
-            passed / fraction - passed,
-        )
-
-
-def _refuse_if_none(name: str, totals: Totals, first: Reject | None) -> None:
-    if totals.structures:
-        return
-    if first is None:
-        raise Rejected(Code.NO_VALID_RECORDS, f"{name} holds no records.")
-    raise Rejected(
-        Code.NO_VALID_RECORDS,
-        f"None of the {totals.records:,} records of {name} gave a vector. The first, at line "
-        f"{first.line}: {first.message}",
-        details={
-            "records": str(totals.records),
-            **{code: str(count) for code, count in totals.codes.items()},
-        },
-    )
-
-
 #: pyarrow imports it with the first array.
 PRELOAD = ("pandas",)
 
-HANDLERS = {CalculateFeatureVectors: Handler(calculate, failure=FeatureVectorsCalculationFailed)}
+HANDLERS = {
+    CalculateFeatureVectors: Handler(calculate, failure=FeatureVectorsCalculationFailed),
+    CalculateFeatureVectorsChunk: Handler(giant.calculate_chunk, failure=FeatureVectorsChunkFailed),
+}

@@ -7,11 +7,13 @@ they can be repaired and sent again.
 from __future__ import annotations
 
 import csv
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
 
 from molfleet.chemistry.records import Reject
+from molfleet.errors import RecordCode
 
 COLUMNS = ("record", "line", "title", "code", "message")
 
@@ -40,6 +42,9 @@ class RejectsFile:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
         self._file.close()
         if self._blocks is not None:
             self._blocks.close()
@@ -52,13 +57,30 @@ class RejectsFile:
             if self._wants_blocks and one.block is not None:
                 self._write(one.block)
 
-    def _write(self, block: bytes) -> None:
+    def append_file(self, path: Path, blocks: Path | None) -> None:
+        """Take in another rejects file, of records behind these, and its originals."""
+        with path.open(encoding="utf-8", newline="") as file:
+            self.append(map(_reject_of, csv.DictReader(file)))
+        if blocks is not None:
+            with blocks.open("rb") as originals:
+                shutil.copyfileobj(originals, self._open_blocks())
+
+    def _open_blocks(self) -> BinaryIO:
         if self._blocks is None:
             self.blocks_path = self.path.with_suffix(".sdf")
             self._blocks = self.blocks_path.open("wb")
-        self._blocks.write(block)
+        return self._blocks
+
+    def _write(self, block: bytes) -> None:
+        file = self._open_blocks()
+        file.write(block)
         line_end = b"\r\n" if b"\r\n" in block else b"\n"
         if not block.endswith(b"\n"):
-            self._blocks.write(line_end)
+            file.write(line_end)
         if not block.startswith(b"$$$$") and b"\n$$$$" not in block:
-            self._blocks.write(b"$$$$" + line_end)
+            file.write(b"$$$$" + line_end)
+
+
+def _reject_of(row: dict[str, str]) -> Reject:
+    code = RecordCode(row["code"])
+    return Reject(int(row["record"]), int(row["line"]), row["title"], code, row["message"])

@@ -56,10 +56,13 @@ Calculate = Callable[..., Outcome]
 
 @pytest.fixture
 def calculate(tmp_path: Path) -> Calculate:
-    """calculate(path, processes=1, **fields of the command) -> Outcome."""
+    """calculate(path, processes=1, part_records=None, **fields of the command) -> Outcome.
+
+    With `part_records` a file of more records is shared out, so many at a time.
+    """
     runs: list[int] = []
 
-    def run(path: Path, processes: int = 1, **fields: Any) -> Outcome:
+    def run(path: Path, processes: int = 1, part_records: int | None = None, **fields: Any) -> Outcome:
         runs.append(1)
         directory = tmp_path / f"outputs-{len(runs)}"
         files = Files()
@@ -69,7 +72,12 @@ def calculate(tmp_path: Path) -> Calculate:
             HANDLER,
             files,
             directory,
-            share=ComputeShare(processes=processes, record_time_limit_s=20),
+            share=ComputeShare(
+                processes=processes,
+                record_time_limit_s=20,
+                split_records=part_records,
+                part_records=part_records or 1,
+            ),
             on_progress=lambda stage, fraction, message, eta: progress.append((stage, fraction)),
         )
         return Outcome(event, directory, progress)
