@@ -3,30 +3,25 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 from rdkit import Chem
 from rdkit.Chem import Descriptors
 
-from molfleet.chemistry.featurizers.base import Featurizer, FeaturizerRow, Packed
+from molfleet.chemistry.featurizers import shared
+from molfleet.chemistry.featurizers.base import FeaturizerRow
 from molfleet.chemistry.featurizers.spec import Parameter
+from molfleet.chemistry.featurizers.vectors import DescriptorFeaturizer
 from molfleet.errors import Code, Rejected
 
-_LIMIT = float(np.finfo(np.float32).max)
 
-
-class RdkitDescriptors(Featurizer):
-    """Descriptors by name. NaN where RDKit gives none, and where a value does not fit float32.
-
-    The latter are counted in `overflows`: Ipc, for one, exceeds float32 in large molecules.
-    """
-
-    kind = "descriptors"
+class RdkitDescriptors(DescriptorFeaturizer):
+    """Descriptors by name, with the values of RDKit's own list."""
 
     def __init__(self, column: str, parameters: Mapping[str, Any]) -> None:
-        functions = dict(Descriptors.descList)
+        functions: dict[str, Any] = dict(Descriptors.descList)
         names = tuple(parameters["names"] or functions)
         for name in names:
             if name not in functions:
@@ -39,19 +34,21 @@ class RdkitDescriptors(Featurizer):
                 )
         if len(set(names)) < len(names):
             raise Rejected(Code.INVALID_COMMAND, "DESC: names holds a descriptor twice.")
-        super().__init__(column, len(names), names)
-        self._functions = tuple(functions[name] for name in names)
+        super().__init__(column, names)
+        self._steps = tuple(
+            (shared.DESCRIPTORS.get(name, functions[name]), name in shared.DESCRIPTORS) for name in names
+        )
 
     def raw(self, mol: Chem.Mol) -> list[float]:
-        return [function(mol) for function in self._functions]
-
-    def pack(self, raws: Sequence[list[float]]) -> Packed:
-        values = np.array(raws, np.float64)
-        beyond = np.abs(values) > _LIMIT
-        if beyond.any():
-            self.overflows += int(beyond.sum())
-            values[beyond] = np.nan
-        return values.astype(np.float32)
+        common = shared.Shared(mol)
+        values: list[float] = []
+        for function, shares in self._steps:
+            try:
+                values.append(function(common if shares else mol))
+            except Exception:  # one descriptor that RDKit cannot calculate costs no other
+                values.append(math.nan)
+                self.failures += 1
+        return values
 
 
 ROWS = (

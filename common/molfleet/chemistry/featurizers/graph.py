@@ -1,8 +1,9 @@
-"""What many descriptors ask of every atom, asked once."""
+"""What many descriptors ask of every atom and bond, asked once."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -11,8 +12,12 @@ from rdkit import Chem
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
-#: Outer electrons of each element by atomic number; 0 is the dummy atom.
-_OUTER_ELECTRONS = np.array([Chem.GetPeriodicTable().GetNOuterElecs(number) for number in range(119)])
+
+@cache
+def _outer_electrons() -> Integers:
+    """Electrons in the outer shell of each element, by atomic number; 0 is the dummy atom."""
+    table = Chem.GetPeriodicTable()
+    return np.array([table.GetNOuterElecs(number) for number in range(table.GetMaxAtomicNumber() + 1)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +29,9 @@ class Atoms:
     hydrogens: Integers
     charges: Integers
     radicals: Integers
+    hybridizations: Integers
+    aromatic: Integers
+    in_ring: Integers
 
     @classmethod
     def of(cls, mol: Chem.Mol) -> Atoms:
@@ -34,12 +42,26 @@ class Atoms:
                 atom.GetTotalNumHs(),
                 atom.GetFormalCharge(),
                 atom.GetNumRadicalElectrons(),
+                atom.GetHybridization(),
+                atom.GetIsAromatic(),
+                atom.IsInRing(),
             )
             for atom in mol.GetAtoms()
         ]
-        return cls(*np.array(rows, np.int64).reshape(-1, 5).T)
+        return cls(*np.array(rows, np.int64).reshape(-1, 8).T)
 
     @property
     def outer_electrons(self) -> Integers:
         """Electrons in the outer shell of each neutral atom."""
-        return _OUTER_ELECTRONS[self.numbers]
+        return _outer_electrons()[self.numbers]
+
+
+def in_turn(values: Floats) -> Floats:
+    """The sum over the first axis, each value added to the sum of those before it.
+
+    RDKit adds up in loops; numpy's sum adds in pairs, which differs in the last bits.
+    """
+    if not len(values):
+        return np.zeros(values.shape[1:])
+    total: Floats = np.cumsum(values, axis=0)[-1]
+    return total

@@ -1,0 +1,33 @@
+"""QED, the quantitative estimate of drug-likeness, from descriptors that are calculated anyway."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rdkit import Chem
+from rdkit.Chem import QED, rdMolDescriptors
+
+from molfleet.chemistry.featurizers.graph import Atoms
+
+
+def drug_likeness(mol: Chem.Mol, atoms: Atoms) -> float:
+    """QED with the paper's mean weights, equal in every bit to rdkit.Chem.QED.qed.
+
+    RDKit first takes the hydrogens out of a copy. Where there are none, that copy is the molecule
+    itself, and what was calculated on the molecule need not be calculated again.
+    """
+    untyped: Any = QED
+    if (atoms.numbers == 1).any():
+        return float(untyped.qed(mol))
+    aromatic = Chem.DeleteSubstructs(Chem.Mol(mol), QED.AliphaticRings)
+    properties = untyped.QEDproperties(
+        MW=rdMolDescriptors._CalcMolWt(mol),
+        ALOGP=rdMolDescriptors.CalcCrippenDescriptors(mol)[0],
+        HBA=sum(len(mol.GetSubstructMatches(pattern)) for pattern in QED.Acceptors),
+        HBD=rdMolDescriptors.CalcNumHBD(mol),
+        PSA=rdMolDescriptors.CalcTPSA(mol),
+        ROTB=rdMolDescriptors.CalcNumRotatableBonds(mol, rdMolDescriptors.NumRotatableBondsOptions.Strict),
+        AROM=len(Chem.GetSSSR(aromatic)),
+        ALERTS=sum(mol.HasSubstructMatch(alert) for alert in QED.StructuralAlerts),
+    )
+    return float(untyped.qed(mol, qedProperties=properties))
