@@ -119,15 +119,17 @@ def _in_full(spec: Spec) -> SpecValue:
     row = FEATURIZERS.get(spec.type)
     values = resolve(spec, row.code, row.parameters)
     defaults = {parameter.name: parameter.default for parameter in row.parameters}
+    # As a field, a radius of 0 would mean the default.
+    folded = {name: values[name] for name in ("size", "radius") if values.get(name)}
     others = {
         name: list(value) if isinstance(value, tuple) else value
         for name, value in values.items()
-        if name not in ("size", "radius") and value != defaults[name]
+        if name not in folded and value != defaults[name]
     }
     return SpecValue(
         row.code,
-        cast("int | None", values.get("size")),
-        cast("int | None", values.get("radius")),
+        cast("int | None", folded.get("size")),
+        cast("int | None", folded.get("radius")),
         cast("Mapping[str, Value]", others),
     )
 

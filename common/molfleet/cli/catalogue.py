@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -11,28 +11,53 @@ from molfleet.cli import frame
 
 def catalogue(
     kind: Annotated[str, typer.Argument(help="featurizer, algorithm, ...; without: all.")] = "",
+    code: Annotated[str, typer.Argument(help="One row of that kind, with all that is known of it.")] = "",
     json: frame.Json = False,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="The table of docs/FEATURIZERS.md, for any kind.")
+    ] = False,
 ) -> None:
     """List featurizers, algorithms, splits and whatever else the installed workers know by name.
 
-    Example: molfleet catalogue featurizer
+    Example: molfleet catalogue featurizer ECFP
     """
-    import difflib
-
     from molfleet.operations.catalogues import installed
 
     found = installed()
     if kind:
-        wanted = kind.rstrip("s").lower()
-        chosen = {name: rows for name, rows in found.items() if name.rstrip("s").lower() == wanted}
-        if not chosen:
-            near = difflib.get_close_matches(kind, found, n=1)
-            hint = f" Did you mean {near[0]}?" if near else ""
-            raise frame.Usage(f"There is no catalogue of {kind!r}.{hint} Known: {', '.join(found)}.")
-        found = chosen
+        found = {name: found[name] for name in [_named(kind, found, "catalogue of")]}
+    if code:
+        ((name, rows),) = found.items()
+        codes = {also.lower(): row["code"] for row in rows for also in (row["code"], *row["aliases"])}
+        by_code = {row["code"]: row for row in rows}
+        found = {name: [by_code[_named(codes.get(code.lower(), code), by_code, name)]]}
     if json:
         frame.print_json(found)
-        return
+    elif markdown:
+        for rows in found.values():
+            print(_markdown(rows))
+    elif code:
+        _show_one(next(iter(found.values()))[0])
+    else:
+        _show_all(found, one_kind=bool(kind))
+
+
+def _named(text: str, known: dict[str, Any], what: str) -> str:
+    """The key that `text` means, without regard to case or plural."""
+    import difflib
+
+    def plain(name: str) -> str:
+        return name.rstrip("s").lower()
+
+    for name in known:
+        if plain(name) == plain(text):
+            return name
+    near = difflib.get_close_matches(text, known, n=1)
+    hint = f" Did you mean {near[0]}?" if near else ""
+    raise frame.Usage(f"There is no {what} {text!r}.{hint} Known: {', '.join(known)}.")
+
+
+def _show_all(found: dict[str, list[dict[str, Any]]], *, one_kind: bool) -> None:
     from rich.table import Table
 
     for name, rows in found.items():
@@ -40,6 +65,67 @@ def catalogue(
         table.add_column("code", no_wrap=True)
         table.add_column("also", overflow="fold", style="dim")
         table.add_column("what it is", overflow="fold")
+        full = one_kind and all("dimension" in row for row in rows)
+        if full:
+            table.add_column("gives", overflow="fold")
         for row in rows:
-            table.add_row(row["code"], ", ".join(row["aliases"]), row["text"])
+            cells = [row["code"], ", ".join(row["aliases"]), row["text"]]
+            if full:
+                cells.append(row["dimension"])
+            table.add_row(*cells)
         frame.console().print(table)
+
+
+def _show_one(row: dict[str, Any]) -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(no_wrap=True, style="bold")
+    table.add_column(overflow="fold")
+    table.add_row(row["code"], escape(row["text"]))
+    table.add_row("also", ", ".join(row["aliases"]) or "-")
+    for name, heading in (("dimension", "gives"), ("paper", "source")):
+        if name in row:
+            table.add_row(heading, escape(row[name]))
+    for name, default in row["parameters"].items():
+        about = row.get("about", {}).get(name, "")
+        allowed = f"{row['allowed'][name]}; " if "allowed" in row else ""
+        table.add_row(name, escape(f"{about} [{allowed}default {_default(default)}]".strip()))
+    frame.console().print(table)
+
+
+def _markdown(rows: list[dict[str, Any]]) -> str:
+    """A table of what is known of each row."""
+    lines = [
+        "| Code | What it is | Gives | Parameters: default (allowed) | Source |",
+        "|---|---|---|---|---|",
+    ]
+    for row in rows:
+        code = f"`{row['code']}`"
+        if row["aliases"]:
+            code += f", also {', '.join(f'`{alias}`' for alias in row['aliases'])}"
+        parameters = [
+            f"`{name}` {_default(default)}{_bounds(row.get('allowed', {}).get(name, ''))}"
+            for name, default in row["parameters"].items()
+        ]
+        cells = (code, row["text"], _gives(row), ", ".join(parameters), row.get("paper", ""))
+        lines.append(f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |")
+    return "\n".join(lines)
+
+
+def _bounds(allowed: str) -> str:
+    """What a parameter allows, in brackets, where its default does not say it."""
+    brief = allowed.removeprefix("a whole number from ").removeprefix("a number from ")
+    return f" ({brief})" if brief not in ("", "true or false") else ""
+
+
+def _gives(row: dict[str, Any]) -> str:
+    kind, dimension = row.get("kind", ""), row.get("dimension", "")
+    return dimension if kind in dimension else f"{kind}: {dimension}"
+
+
+def _default(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "none" if value is None else str(value)

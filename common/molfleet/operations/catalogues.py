@@ -10,10 +10,13 @@ from typing import Any
 from molfleet.catalogue import Catalogue
 
 _TEXTS = ("title", "display_name", "summary", "description")
+_FURTHER = ("kind", "dimension", "paper")
 
 
 def installed() -> dict[str, list[dict[str, Any]]]:
-    """Rows by kind: `code`, `aliases`, `text`, `parameters` {name: default}.
+    """Rows by kind: `code`, `aliases`, `text`, `parameters` {name: default}, and more where a row has it.
+
+    Featurizers also have `kind`, `dimension`, `paper`, `allowed` {name: text} and `about` {name: text}.
 
     A catalogue is a module's constant; it is found once the worker that uses it is imported. Several of
     one kind are taken together. Workers whose extra is not installed are left out.
@@ -44,16 +47,23 @@ def _constants(prefixes: set[str]) -> Iterator[Catalogue[Any]]:
 def _row(row: Any) -> dict[str, Any]:
     texts = [str(getattr(row, name)) for name in _TEXTS if isinstance(getattr(row, name, None), str)]
     text = texts[0] if texts else ", ".join(getattr(m, "display_name", "") for m in _members(row))
-    parameters = getattr(row, "parameters", ()) or ()
+    parameters = [
+        parameter
+        for parameter in getattr(row, "parameters", ()) or ()
+        if hasattr(parameter, "name") and hasattr(parameter, "default")
+    ]
+    further: dict[str, Any] = {
+        name: value for name in _FURTHER if isinstance(value := getattr(row, name, None), str)
+    }
+    if all(hasattr(parameter, "allowed") for parameter in parameters):
+        further["allowed"] = {parameter.name: parameter.allowed for parameter in parameters}
+        further["about"] = {parameter.name: parameter.doc for parameter in parameters}
     return {
         "code": row.code,
         "aliases": list(row.aliases),
         "text": text,
-        "parameters": {
-            parameter.name: parameter.default
-            for parameter in parameters
-            if hasattr(parameter, "name") and hasattr(parameter, "default")
-        },
+        "parameters": {parameter.name: parameter.default for parameter in parameters},
+        **further,
     }
 
 

@@ -27,8 +27,10 @@ _OTHERS = (
     Parameter("redundant", "boolean", False, "Keep environments that cover the same bonds."),
 )
 
+_ALIASES = {"ECFP": ("MORGAN",), "ECFC": ("MORGAN_COUNTS",)}
 
-def _row(code: str, title: str, *aliases: str, features: bool, counts: bool, chiral: bool) -> FeaturizerRow:
+
+def _row(code: str, title: str, *, features: bool, counts: bool, chiral: bool) -> FeaturizerRow:
     def build(column: str, parameters: Mapping[str, Any]) -> Featurizer:
         generator = rdFingerprintGenerator.GetMorganGenerator(
             radius=parameters["radius"],
@@ -51,51 +53,19 @@ def _row(code: str, title: str, *aliases: str, features: bool, counts: bool, chi
         paper=PAPER,
         parameters=(size_parameter(2048), _RADIUS, *(() if chiral else (_CHIRALITY,)), *_OTHERS),
         build=build,
-        aliases=aliases,
+        aliases=_ALIASES.get(code, ()),
     )
 
 
 def _family(chiral: bool) -> tuple[FeaturizerRow, ...]:
     suffix, says = ("_CHIRALITY", ", telling stereoisomers apart") if chiral else ("", "")
-    atoms = "extended-connectivity fingerprint"
-    roles = "functional-class fingerprint (atoms by their pharmacophoric roles)"
-
-    def names(*names: str) -> tuple[str, ...]:
-        return tuple(f"{name}{'_CHIRAL' if chiral else ''}" for name in names)
-
+    atoms = f"extended-connectivity fingerprint{says}"
+    roles = f"functional-class fingerprint (atoms by their pharmacophoric roles){says}"
     return (
-        _row(
-            f"ECFP{suffix}",
-            f"Circular {atoms}{says}",
-            *names("MORGAN"),
-            features=False,
-            counts=False,
-            chiral=chiral,
-        ),
-        _row(
-            f"FCFP{suffix}",
-            f"Circular {roles}{says}",
-            *names("MORGAN_FEATURES"),
-            features=True,
-            counts=False,
-            chiral=chiral,
-        ),
-        _row(
-            f"ECFC{suffix}",
-            f"Counted {atoms}{says}",
-            *names("MORGAN_COUNTS"),
-            features=False,
-            counts=True,
-            chiral=chiral,
-        ),
-        _row(
-            f"FCFC{suffix}",
-            f"Counted {roles}{says}",
-            *names("MORGAN_FEATURES_COUNTS"),
-            features=True,
-            counts=True,
-            chiral=chiral,
-        ),
+        _row(f"ECFP{suffix}", f"Circular {atoms}", features=False, counts=False, chiral=chiral),
+        _row(f"FCFP{suffix}", f"Circular {roles}", features=True, counts=False, chiral=chiral),
+        _row(f"ECFC{suffix}", f"Counted {atoms}", features=False, counts=True, chiral=chiral),
+        _row(f"FCFC{suffix}", f"Counted {roles}", features=True, counts=True, chiral=chiral),
     )
 
 
