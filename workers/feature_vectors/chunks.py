@@ -15,7 +15,7 @@ from rdkit import Chem
 from molfleet.catalogue import Catalogue
 from molfleet.chemistry.featurizers import Featurizer, Packed
 from molfleet.chemistry.pool import NO_RECORD, Report, out_of_memory
-from molfleet.chemistry.records import Chunk, RawRecord, Records, Reject, parse
+from molfleet.chemistry.records import Chunk, RawRecord, Records, Reject, molecule_of
 from molfleet.chemistry.standardize import AsParsed, Standardizer
 from molfleet.errors import RecordCode
 from workers.feature_vectors.counts import ColumnCounts
@@ -154,13 +154,12 @@ class _Found:
             mol: Any = None
             try:
                 if reads_structures:
-                    parsed = parse(raw)
+                    mol = molecule_of(raw)
                     began, now = now, perf_counter()
                     parsing += now - began
-                    if isinstance(parsed, Reject):
-                        self.rejects.append(parsed)
+                    if isinstance(mol, Reject):
+                        self.rejects.append(mol)
                         continue
-                    mol = parsed.mol
                 if standardize is not None:
                     step = 1
                     report(record, step)

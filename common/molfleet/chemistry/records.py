@@ -118,12 +118,18 @@ class Reject:
         return cls(raw.record, raw.line, raw.title, code, message, raw.original)
 
 
-def parse(raw: RawRecord) -> Parsed | Reject:
+def molecule_of(raw: RawRecord) -> Chem.Mol | Reject:
     """The record's sanitized molecule, or why there is none."""
     mol = molecule(raw.block, raw.notation)
     if isinstance(mol, NotAMolecule):
         return Reject.of(raw, mol.code, mol.message)
-    return Parsed(raw, mol)
+    return mol
+
+
+def parse(raw: RawRecord) -> Parsed | Reject:
+    """The record with its sanitized molecule, or why there is none."""
+    mol = molecule_of(raw)
+    return mol if isinstance(mol, Reject) else Parsed(raw, mol)
 
 
 class Records(ABC):

@@ -81,11 +81,18 @@ class SdfRecords(Records):
     def read_chunk(self, chunk: Chunk) -> Iterator[RawRecord]:
         data, start = _bytes_of(chunk)
         lines = _Lines(data, start, chunk.first_line)
+        records = []
         for index in range(-chunk.skip, chunk.count):
             end = _next(data, start)
             if index >= 0:
-                yield SdRecord(chunk.first_record + index, data, start, end, lines)
+                records.append(SdRecord(chunk.first_record + index, data, start, end, lines))
             start = end
+        if isinstance(data, bytes):
+            # Between two molecules all of this would be cold in the processor's caches: all at once
+            # it costs a third. A giant record is cut out when it is asked for.
+            for raw in records:
+                raw.cut()
+        yield from records
 
 
 class SdRecord(RawRecord):
@@ -97,6 +104,7 @@ class SdRecord(RawRecord):
         self.record = record
         self.notation = "molblock"
         self._properties = None
+        self._block = b""
         self._data = data
         self._start = start
         self._end = end
@@ -112,8 +120,13 @@ class SdRecord(RawRecord):
         return decode(self._data[self._start : self._end if ending < 0 else ending]).strip()
 
     @property
-    def block(self) -> bytes:
-        return self._data[self._start : self._behind_structure() or self._end]
+    def block(self) -> bytes | str:
+        return self._block or self.cut()
+
+    def cut(self) -> bytes:
+        """Cut the structure out of the data."""
+        self._block = block = self._data[self._start : self._behind_structure() or self._end]
+        return block
 
     @property
     def original(self) -> bytes | None:
