@@ -92,6 +92,10 @@ class CountingStore:
         self._count("fetch")
         return self.store.fetch(bucket, key, to, max_bytes=max_bytes)
 
+    def fetch_range(self, bucket: str, key: str, to: Path, *, start: int, end: int, etag: str) -> None:
+        self._count("fetch")
+        self.store.fetch_range(bucket, key, to, start=start, end=end, etag=etag)
+
     def read(self, bucket: str, key: str, *, max_bytes: int = 64 << 20) -> tuple[bytes, BlobInfo]:
         self._count("read")
         return self.store.read(bucket, key, max_bytes=max_bytes)

@@ -14,10 +14,17 @@ from molfleet.local.workers import WorkerFailed
 
 
 def run(
-    description: str, measure: Callable[[Site, Options], Awaitable[Report]], *, profiles: bool = False
+    description: str,
+    measure: Callable[[Site, Options], Awaitable[Report]],
+    *,
+    profiles: bool = False,
+    chosen: Options | None = None,
 ) -> int:
-    """The exit code: 0, 1 where something did not run, 130 after Ctrl-C."""
-    chosen = options(description, profiles=profiles)
+    """The exit code: 0, 1 where something did not run, 130 after Ctrl-C.
+
+    `chosen`: the options, where a benchmark has some of its own and has read them.
+    """
+    chosen = chosen or options(description, profiles=profiles)
     if chosen.profile is not None:
         chosen.profile.mkdir(parents=True, exist_ok=True)
 

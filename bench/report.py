@@ -125,15 +125,20 @@ def alternating(rounds: int, names: Sequence[str]) -> Iterator[str]:
         yield from names if number % 2 == 0 else reversed(names)
 
 
-def options(description: str, arguments: Sequence[str] | None = None, *, profiles: bool = True) -> Options:
-    parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--quick", action="store_true", help="a minute's look: one short round")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as well")
+def parser(description: str, *, profiles: bool = True) -> argparse.ArgumentParser:
+    """The options that every benchmark has."""
+    made = argparse.ArgumentParser(description=description)
+    made.add_argument("--quick", action="store_true", help="a minute's look: one short round")
+    made.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as well")
     if profiles:
-        parser.add_argument(
+        made.add_argument(
             "--profile", type=Path, metavar="DIR", help="profile our workers (which slows them) into DIR"
         )
-    found = parser.parse_args(arguments)
+    return made
+
+
+def options(description: str, arguments: Sequence[str] | None = None, *, profiles: bool = True) -> Options:
+    found = parser(description, profiles=profiles).parse_args(arguments)
     return Options(found.quick, found.json, found.profile if profiles else None)
 
 
