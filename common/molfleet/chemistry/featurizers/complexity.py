@@ -7,14 +7,14 @@ rdkit.Chem.SpacialScore, where the papers are named.
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from rdkit import Chem
 from rdkit.ML.InfoTheory import rdInfoTheory
 
-from molfleet.chemistry.featurizers.graph import Atoms, Floats, in_turn
+from molfleet.chemistry.featurizers.graph import Atoms, Bond, Floats, in_turn
 
 #: How many of an atom's distances tell it from others, the nearest first (RDKit's default).
 _CUTOFF = 100
@@ -23,26 +23,6 @@ _HYBRIDIZATIONS = {
     int(Chem.HybridizationType.SP2): 2,
     int(Chem.HybridizationType.SP3): 3,
 }
-
-
-class Bond(NamedTuple):
-    """A bond's atoms and its order, 1.5 where aromatic."""
-
-    begin: int
-    end: int
-    order: float
-
-
-def bonds_of(mol: Chem.Mol) -> list[Bond]:
-    """The bonds in their order."""
-    return [
-        Bond(
-            bond.GetBeginAtomIdx(),
-            bond.GetEndAtomIdx(),
-            1.5 if bond.GetIsAromatic() else bond.GetBondTypeAsDouble(),
-        )
-        for bond in mol.GetBonds()
-    ]
 
 
 def characteristic_polynomial(adjacent: npt.NDArray[np.bool_]) -> Floats:
@@ -80,7 +60,7 @@ def bertz_ct(atoms: Atoms, bonds: list[Bond], order_distances: Floats) -> float:
         return 0.0
     neighbours: list[list[int]] = [[] for _ in range(count)]
     orders: dict[tuple[int, int], float] = {}
-    for begin, end, order in bonds:
+    for begin, end, order, _ in bonds:
         neighbours[begin].append(end)
         neighbours[end].append(begin)
         orders[begin, end] = orders[end, begin] = order

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from rdkit import Chem
@@ -10,8 +11,10 @@ from rdkit.Chem import QED, rdMolDescriptors
 from molfleet.chemistry.featurizers.graph import Atoms
 
 
-def drug_likeness(mol: Chem.Mol, atoms: Atoms) -> float:
+def drug_likeness(mol: Chem.Mol, atoms: Atoms, alerts: Iterable[Chem.Mol]) -> float:
     """QED with the paper's mean weights, equal in every bit to rdkit.Chem.QED.qed.
+
+    `alerts` are those of its structural alerts that may match.
 
     RDKit first takes the hydrogens out of a copy. Where there are none, that copy is the molecule
     itself, and what was calculated on the molecule need not be calculated again.
@@ -28,6 +31,6 @@ def drug_likeness(mol: Chem.Mol, atoms: Atoms) -> float:
         PSA=rdMolDescriptors.CalcTPSA(mol),
         ROTB=rdMolDescriptors.CalcNumRotatableBonds(mol, rdMolDescriptors.NumRotatableBondsOptions.Strict),
         AROM=len(Chem.GetSSSR(aromatic)),
-        ALERTS=sum(mol.HasSubstructMatch(alert) for alert in QED.StructuralAlerts),
+        ALERTS=sum(mol.HasSubstructMatch(alert) for alert in alerts),
     )
     return float(untyped.qed(mol, qedProperties=properties))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -54,6 +55,28 @@ class Atoms:
     def outer_electrons(self) -> Integers:
         """Electrons in the outer shell of each neutral atom."""
         return _outer_electrons()[self.numbers]
+
+
+class Bond(NamedTuple):
+    """A bond's atoms, its order (1.5 where aromatic), and RDKit's number of its type."""
+
+    begin: int
+    end: int
+    order: float
+    kind: int
+
+
+def bonds_of(mol: Chem.Mol) -> list[Bond]:
+    """The bonds in their order."""
+    return [
+        Bond(
+            bond.GetBeginAtomIdx(),
+            bond.GetEndAtomIdx(),
+            1.5 if bond.GetIsAromatic() else bond.GetBondTypeAsDouble(),
+            int(bond.GetBondType()),
+        )
+        for bond in mol.GetBonds()
+    ]
 
 
 def in_turn(values: Floats) -> Floats:

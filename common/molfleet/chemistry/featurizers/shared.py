@@ -8,18 +8,31 @@ per molecule. The order of additions is RDKit's, so that not even rounding diffe
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
 from rdkit import Chem
-from rdkit.Chem import rdMolDescriptors, rdPartialCharges
+from rdkit.Chem import QED, Fragments, rdMolDescriptors, rdPartialCharges
 from rdkit.Chem.EState import EState_VSA
 from rdkit.ML.InfoTheory import rdInfoTheory
 
 from molfleet.chemistry.featurizers import complexity, estate
 from molfleet.chemistry.featurizers.druglikeness import drug_likeness
-from molfleet.chemistry.featurizers.graph import Atoms, Floats, in_turn
+from molfleet.chemistry.featurizers.graph import Atoms, Bond, Floats, bonds_of, in_turn
+from molfleet.chemistry.featurizers.screen import Screen
+
+
+@cache
+def _fragments() -> dict[str, Chem.Mol]:
+    """The patterns of the fr_ descriptors, by name."""
+    return {name: function.__defaults__[1] for name, function in Fragments.fns}
+
+
+@cache
+def _screen() -> Screen:
+    """Of the alerts of QED, and after them of the fragments."""
+    return Screen([*QED.StructuralAlerts, *_fragments().values()])
 
 
 class Shared:
@@ -33,8 +46,14 @@ class Shared:
         return Atoms.of(self.mol)
 
     @cached_property
-    def bonds(self) -> list[complexity.Bond]:
-        return complexity.bonds_of(self.mol)
+    def bonds(self) -> list[Bond]:
+        return bonds_of(self.mol)
+
+    @cached_property
+    def possible(self) -> list[bool]:
+        """Whether each of the screened patterns may match."""
+        screen = _screen()
+        return screen.possible(screen.present(self.atoms, self.bonds))
 
     @cached_property
     def distances(self) -> Floats:
@@ -137,6 +156,16 @@ def _phi(shared: Shared) -> float:
     return first * second / heavy if heavy else 0.0
 
 
+def _qed(shared: Shared) -> float:
+    alerts = zip(QED.StructuralAlerts, shared.possible, strict=False)
+    return drug_likeness(shared.mol, shared.atoms, [alert for alert, possible in alerts if possible])
+
+
+def _fragment(index: int, pattern: Chem.Mol) -> Callable[[Shared], float]:
+    at = len(QED.StructuralAlerts) + index
+    return lambda shared: len(shared.mol.GetSubstructMatches(pattern)) if shared.possible[at] else 0
+
+
 def _nth(attribute: str, index: int) -> Callable[[Shared], float]:
     return lambda shared: float(getattr(shared, attribute)[index])
 
@@ -171,10 +200,11 @@ DESCRIPTORS: dict[str, Callable[[Shared], float]] = {
     "BalabanJ": lambda shared: complexity.balaban_j(shared.distances, shared.order_distances),
     "BertzCT": lambda shared: complexity.bertz_ct(shared.atoms, shared.bonds, shared.order_distances),
     "SPS": lambda shared: complexity.spacial_score(shared.mol, shared.atoms),
-    "qed": lambda shared: drug_likeness(shared.mol, shared.atoms),
+    "qed": _qed,
     **{
         name.format(number + 1): _nth(attribute, number)
         for name, (attribute, count) in _FAMILIES.items()
         for number in range(count)
     },
+    **{name: _fragment(index, pattern) for index, (name, pattern) in enumerate(_fragments().items())},
 }
