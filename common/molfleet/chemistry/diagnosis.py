@@ -27,7 +27,11 @@ def fault_of(block: bytes | str) -> str | None:
     at = next((number for number, line in enumerate(lines[:12], 1) if _COUNTS.match(line)), None)
     if at is not None and at != _COUNTS_LINE:
         return f"The counts line stands on line {at} of the record; it must be line {_COUNTS_LINE}."
-    return _miscounted(lines)
+    if fault := _miscounted(lines):
+        return fault
+    if not any(line.startswith("M  END") for line in lines):
+        return "The record has no M  END line."
+    return None
 
 
 def _miscounted(lines: list[str]) -> str | None:

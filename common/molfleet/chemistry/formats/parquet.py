@@ -169,7 +169,12 @@ class _Cursor:
         """Begin at the row's group, unless going on from where we are is as near; the group's index."""
         if self._file is None or self._process != os.getpid():
             self._process = os.getpid()
-            self._file = pq.ParquetFile(self._path, buffer_size=_BUFFER_BYTES, pre_buffer=False)
+            self._file = pq.ParquetFile(
+                self._path,
+                buffer_size=_BUFFER_BYTES,
+                pre_buffer=False,
+                page_checksum_verification=True,  # of the pages that have one
+            )
             metadata = self._file.metadata
             rows = [metadata.row_group(at).num_rows for at in range(metadata.num_row_groups)]
             self._group_ends = list(accumulate(rows))
