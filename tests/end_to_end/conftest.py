@@ -21,6 +21,9 @@ SMALL = {
     "k_fold": 2,
 }
 
+#: A file of more records is shared out, in the fleet on S3 only.
+SPLIT_RECORDS = 1000
+
 
 def s3_connected(
     bootstrap: str, directory: Path, environment: Mapping[str, str], kinds: Sequence[str] = KINDS
@@ -54,6 +57,8 @@ async def s3_fleet(
         **s3_server.environment,
         "MOLFLEET_OUTPUT_BUCKET": "end-to-end-outputs",
         "MOLFLEET_STATE_BUCKET": "end-to-end-state",
+        "MOLFLEET_WORKER_SPLIT_RECORDS": str(SPLIT_RECORDS),
+        "MOLFLEET_WORKER_PART_RECORDS": "300",
     }
     fleet = s3_connected(kafka_broker, tmp_path_factory.mktemp("s3-fleet"), environment)
     try:
