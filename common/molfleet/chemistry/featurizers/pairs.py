@@ -26,7 +26,8 @@ _LENGTH = Parameter("length", "integer", 4, "Atoms of a torsion.", 2, 7)
 
 
 def _chirality(default: bool) -> Parameter:
-    return Parameter("chirality", "boolean", default, "Tell stereoisomers apart.")
+    # RDKit's codes have the stereochemistry in their higher bits, which small sizes fold away.
+    return Parameter("chirality", "boolean", default, "Tell stereoisomers apart, given size enough.")
 
 
 def ordered(code: str, parameters: Mapping[str, Any], low: str, high: str) -> None:

@@ -21,6 +21,8 @@ PAPER = (
 )
 #: That of the authors' own program, so that vectors compare.
 SEED = 42
+#: 2 ** 32 by the golden ratio: multiplicative hashing (Knuth, The Art of Computer Programming, 6.4).
+_MIX = np.uint32(2654435769)
 
 _SHINGLES = (
     Parameter("radius", "integer", 3, "Radius of the largest environment in bonds; 3 is MHFP6.", 1, 4),
@@ -47,13 +49,13 @@ def _secfp(column: str, parameters: Mapping[str, Any]) -> Featurizer:
 
 
 class MinHash(Featurizer):
-    """MHFP as one bit a permutation: the lowest of the smallest hash under it.
+    """MHFP as one bit a permutation, mixed from the smallest hash under it.
 
     MHFP itself is a vector of 32-bit hashes that can only be compared for equality: as numbers they mean
-    nothing, and neither uint16 nor float32 holds them. Their lowest bits are b-bit minwise hashing (Li
-    and Koenig, WWW 2010), with b = 1: two molecules agree in a share (1 + J) / 2 of their bits, where J
-    is the Jaccard similarity of their environments, so that linear models and distances work on them.
-    A molecule without any environment, such as methane, has all bits set.
+    nothing, and neither uint16 nor float32 holds them. One bit of each is b-bit minwise hashing (Li and
+    Koenig, WWW 2010), with b = 1: two molecules agree in a share (1 + J) / 2 of their bits, where J is
+    the Jaccard similarity of their environments, so that linear models and distances work on them.
+    A molecule without any environment, such as methane, has all of its bits alike.
     """
 
     kind = "bits"
@@ -67,7 +69,8 @@ class MinHash(Featurizer):
         hashes = self._encode(mol)
         # The vector's own iterator is twice as slow.
         values = np.fromiter(map(hashes.__getitem__, range(self.size)), np.uint32, self.size)
-        return (values & 1).astype(np.uint8)
+        # Half of RDKit's permutations leave the lowest bit as it is: the highest of a product has all.
+        return ((values * _MIX) >> np.uint32(31)).astype(np.uint8)
 
     def pack(self, raws: Sequence[npt.NDArray[np.uint8]]) -> Packed:
         return np.packbits(np.stack(raws), axis=1, bitorder="little")
@@ -86,7 +89,7 @@ ROWS = (
     FeaturizerRow(
         code="MHFP",
         kind="bits",
-        title="SMILES of circular environments and rings, by minimum hashes, of each the lowest bit",
+        title="SMILES of circular environments and rings, by minimum hashes, one bit of each",
         dimension="size bits, a bit a permutation",
         paper=f"{PAPER}; Li and Koenig, b-Bit Minwise Hashing, WWW (2010) 671-680",
         parameters=(size_parameter(2048), *_SHINGLES),

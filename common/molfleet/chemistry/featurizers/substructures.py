@@ -92,7 +92,12 @@ ROWS = (
         paper=f"{_BOOK}, Pattern Fingerprints",
         parameters=(
             size_parameter(2048),
-            Parameter("tautomers", "boolean", False, "Give all tautomers the same bits."),
+            Parameter(
+                "tautomers",
+                "boolean",
+                False,
+                "For substructure search with tautomer queries: leave bond orders out where they move.",
+            ),
         ),
         build=_pattern,
     ),

@@ -76,7 +76,10 @@ def _secfp(
 
 def _mhfp(mol: Chem.Mol, size: int, radius: int = 3, isomeric: bool = False) -> list[float]:
     encoder = rdMHFPFingerprint.MHFPEncoder(size, 42)
-    return [value % 2 for value in encoder.FromStringArray(_shingles(mol, radius, True, isomeric))]
+    return [
+        value * 2654435769 % 2**32 // 2**31
+        for value in encoder.FromStringArray(_shingles(mol, radius, True, isomeric))
+    ]
 
 
 def _gobbi(mol: Chem.Mol) -> Sequence[float]:
