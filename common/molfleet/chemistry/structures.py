@@ -39,6 +39,7 @@ _READ: dict[Notation, Callable[..., Chem.Mol | None]] = {
     "smiles": Chem.MolFromSmiles,
     "inchi": Chem.MolFromInchi,
 }
+_ASCII = bytes(byte if byte < 128 else ord("?") for byte in range(256))
 _NAMES: dict[Notation, str] = {"molblock": "mol block", "smiles": "SMILES", "inchi": "InChI"}
 
 
@@ -75,6 +76,8 @@ def molecule(structure: str | bytes, notation: Notation) -> Chem.Mol | NotAMolec
 
 def _why(structure: str | bytes, notation: Notation) -> NotAMolecule:
     """A second look at what RDKit refused: did its text not parse, or is the molecule impossible?"""
+    fault = fault_of(structure) if notation == "molblock" else None
+    structure = _in_ascii(structure)
     try:
         with listening() as lines:
             mol = _unsanitized(structure, notation)
@@ -82,7 +85,6 @@ def _why(structure: str | bytes, notation: Notation) -> NotAMolecule:
         return NotAMolecule(RecordCode.UNPARSABLE, _unreadable(notation, str(error)))
     if mol is None:
         reason = _unreadable(notation, sentence(lines))
-        fault = fault_of(structure) if notation == "molblock" else None
         return NotAMolecule(RecordCode.UNPARSABLE, f"{fault} {reason}" if fault else reason)
     try:
         with listening() as lines:
@@ -96,6 +98,13 @@ def _why(structure: str | bytes, notation: Notation) -> NotAMolecule:
         f"RDKit cannot sanitize the molecule (its atoms are counted from 0): "
         f"{reason or 'it gives no reason'}.",
     )
+
+
+def _in_ascii(structure: str | bytes) -> bytes | str:
+    """The same with `?` for other bytes: where RDKit quotes those, its Python logger breaks down."""
+    if isinstance(structure, str):
+        return structure.encode("ascii", "replace").decode("ascii")
+    return structure.translate(_ASCII)
 
 
 def _unsanitized(structure: str | bytes, notation: Notation) -> Chem.Mol | None:

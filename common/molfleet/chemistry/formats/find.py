@@ -122,30 +122,13 @@ def _open_table(usual_delimiter: str) -> Callable[[Path, bytes, Wanted], Records
 
 def _open_parquet(path: Path, head: bytes, wanted: Wanted) -> Records:
     # Arrow is heavy, and only this kind of file needs it.
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+    from molfleet.chemistry.formats.parquet import ParquetRecords, sample_of
 
-    from molfleet.chemistry.formats.parquet import ParquetRecords
-
-    try:
-        with pq.ParquetFile(path) as file:
-            header = tuple(str(name) for name in file.schema_arrow.names)
-            if twice := [name for name in header if header.count(name) > 1]:
-                raise _unreadable(path, f"has more than one column called {twice[0]!r}")
-            sample = next(file.iter_batches(batch_size=_SAMPLE_ROWS, use_threads=False), None)
-            rows = [list(map(_cell, row.values())) for row in sample.to_pylist()] if sample else []
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise _unreadable(path, f"cannot be read as Parquet ({error})") from None
+    header, rows = sample_of(path, _SAMPLE_ROWS)
     if not rows:
         raise Rejected(Code.NO_VALID_RECORDS, f"{plain_name(path)} has no rows.")
     column = _structure_column(path, header, rows, wanted)
     return ParquetRecords(path, None if column is None else header[column])
-
-
-def _cell(value: object) -> str:
-    if isinstance(value, bytes):
-        return decode(value)
-    return "" if value is None else str(value)
 
 
 FILE_TYPES = Catalogue(

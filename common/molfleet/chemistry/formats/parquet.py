@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from molfleet.chemistry.formats.tables import title_column
 from molfleet.chemistry.formats.text import decode
+from molfleet.chemistry.formats.unpack import plain_name
 from molfleet.chemistry.records import Chunk, RawRecord, Records
 from molfleet.chemistry.structures import notation_of
 from molfleet.errors import Code, Rejected
@@ -105,6 +106,30 @@ class ParquetRecords(Records):
         return {name: self._others.text(name, row) for name in self._kept}
 
 
+def sample_of(path: Path, count: int) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """The columns' names and the first rows as text; raises Rejected(UNREADABLE_FILE)."""
+    try:
+        with _opened(path) as file:
+            header = tuple(str(name) for name in file.schema_arrow.names)
+            batch = next(file.iter_batches(batch_size=count, use_threads=False), None)
+    except (pa.ArrowException, OSError) as error:
+        raise Rejected(
+            Code.UNREADABLE_FILE, f"{plain_name(path)} cannot be read as Parquet ({error})."
+        ) from None
+    if twice := [name for name in header if header.count(name) > 1]:
+        raise Rejected(
+            Code.UNREADABLE_FILE, f"{plain_name(path)} has more than one column called {twice[0]!r}."
+        )
+    return header, [] if batch is None else list(zip(*map(_texts, batch.columns), strict=True))
+
+
+def _opened(path: Path) -> pq.ParquetFile:
+    # Pages are checked that have a checksum.
+    return pq.ParquetFile(
+        path, buffer_size=_BUFFER_BYTES, pre_buffer=False, page_checksum_verification=True
+    )
+
+
 class _Cursor:
     """Some columns of a Parquet file, read forward in batches; one batch is held."""
 
@@ -161,20 +186,15 @@ class _Cursor:
             reason = str(error) or "it ends early"
             raise Rejected(
                 Code.UNREADABLE_FILE,
-                f"{self._path.name} is damaged: row {row + 1:,}, in row group {group + 1}, cannot be read "
-                f"({reason}).",
+                f"{plain_name(self._path)} is damaged: row {row + 1:,}, in row group {group + 1}, "
+                f"cannot be read ({reason}).",
             ) from None
 
     def _open(self, row: int) -> int:
         """Begin at the row's group, unless going on from where we are is as near; the group's index."""
         if self._file is None or self._process != os.getpid():
             self._process = os.getpid()
-            self._file = pq.ParquetFile(
-                self._path,
-                buffer_size=_BUFFER_BYTES,
-                pre_buffer=False,
-                page_checksum_verification=True,  # of the pages that have one
-            )
+            self._file = _opened(self._path)
             metadata = self._file.metadata
             rows = [metadata.row_group(at).num_rows for at in range(metadata.num_row_groups)]
             self._group_ends = list(accumulate(rows))
