@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Protocol
 
@@ -84,27 +85,28 @@ def results_of(records: Records, plan: Plan, context: Context) -> Iterator[Chunk
     work = plan.work_on(records)
     chunks = records.chunks(records_per_chunk(plan.featurizers))
     began, done = time.monotonic(), 0
-    results = run_chunks(
+    chunks_done = run_chunks(
         chunks,
         work,
         context.share.processes,
         plan.record_time_limit_s,
         _memory_of_a_process(context.share),
     )
-    for result in results:
-        if isinstance(result, Lost):
-            (raw,) = records.read_chunk(result.chunk)
-            result = work.empty(result.chunk.end, Reject.of(raw, result.code, result.message))
-        yield result
-        done += len(result.records) + len(result.rejects)
-        passed = max(time.monotonic() - began, 1e-6)
-        fraction = result.end / records.size
-        context.progress(
-            "featurize",
-            COMPUTED * fraction,
-            f"{done:,} records, {done / passed:,.0f}/s",
-            passed / fraction - passed,
-        )
+    with closing(chunks_done) as results:  # an interruption ends the processes at once
+        for result in results:
+            if isinstance(result, Lost):
+                (raw,) = records.read_chunk(result.chunk)
+                result = work.empty(result.chunk.end, Reject.of(raw, result.code, result.message))
+            yield result
+            done += len(result.records) + len(result.rejects)
+            passed = max(time.monotonic() - began, 1e-6)
+            fraction = result.end / records.size
+            context.progress(
+                "featurize",
+                COMPUTED * fraction,
+                f"{done:,} records, {done / passed:,.0f}/s",
+                passed / fraction - passed,
+            )
 
 
 def _memory_of_a_process(share: ComputeShare) -> int | None:

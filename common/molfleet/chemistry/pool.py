@@ -15,7 +15,7 @@ import multiprocessing
 import os
 import signal
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
@@ -69,7 +69,7 @@ def run_chunks(
     processes: int,
     record_time_limit_s: float,
     process_memory_bytes: int | None = None,
-) -> Iterator[R | Lost]:
+) -> Generator[R | Lost, None, None]:
     """Results of `work(chunk, report)` in the order of their records, and a Lost for each lost record.
 
     `chunks` must follow each other without gaps in their record numbers. `work` runs in forked
