@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rdkit import Chem
 
+from molfleet.chemistry.formats import sdf
 from molfleet.chemistry.records import Parsed, Reject, open_records, parse
 from molfleet.errors import RecordCode
 from tests.unit.chemistry.samples import ASPIRIN, NCI_SDF, sdf_of, seen, smiles_of, write
@@ -148,3 +149,45 @@ def test_records_do_not_depend_on_how_the_file_is_cut(
     lines = text.splitlines()
     for _, line, title, *_ in whole:
         assert lines[line - 1].strip() == title
+
+
+def test_records_do_not_depend_on_where_windows_of_the_file_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = sdf_of("CCO", "CCN", fields={"A": "$$ no end"}) + "\n$$$$\n$$$$\n" + sdf_of("CCC") + "\n \n"
+    for name, content in (("a.sdf", text), ("b.sdf", text.rstrip()), ("c.sdf", "\ufeff" + text + "tail")):
+        records = open_records(write(tmp_path, name, content))
+        whole = [seen(raw) for raw in records]
+        assert len(whole) == 5 + (name == "c.sdf")
+        for window in (4, 5, 7, 64, 1000):
+            monkeypatch.setattr(sdf, "_WINDOW", window)
+            for per_chunk in (1, 2, 5):
+                chunks = list(records.chunks(per_chunk))
+                assert [chunk.count for chunk in chunks[:-1]] == [per_chunk] * (len(chunks) - 1)
+                assert [seen(raw) for chunk in chunks for raw in records.read_chunk(chunk)] == whole
+        monkeypatch.undo()
+
+
+def test_a_giant_chunk_is_mapped_and_reads_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records = open_records(write(tmp_path, "a.sdf", sdf_of("CCO", "CCN", "CCC", fields={"A": "1"})))
+    read = [seen(raw) for chunk in records.chunks(2) for raw in records.read_chunk(chunk)]
+    monkeypatch.setattr(sdf, "_READ_BYTES", 10)
+    assert [seen(raw) for chunk in records.chunks(2) for raw in records.read_chunk(chunk)] == read
+
+
+def test_header_lines_that_look_like_an_ending_are_no_ending(tmp_path: Path) -> None:
+    block = Chem.MolToMolBlock(Chem.MolFromSmiles("CCO")).split("\n", 3)[3]
+    path = write(tmp_path, "a.sdf", f"M  END\nM  END\nM  END\n{block}> <A>\n1\n\n$$$$\n")
+    (raw,) = open_records(path)
+    assert smiles_of(path) == ["CCO"]
+    assert raw.properties == {"A": "1"}
+
+
+def test_a_rejected_record_keeps_its_original_bytes(tmp_path: Path) -> None:
+    broken = "title\n\n\nfoo\n> <A>\n1\n\n$$$$\n"
+    first, second = (parse(raw) for raw in open_records(write(tmp_path, "a.sdf", sdf_of("C") + broken)))
+    assert isinstance(first, Parsed)
+    assert isinstance(second, Reject)
+    assert second.block == broken.encode()

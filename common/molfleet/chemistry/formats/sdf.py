@@ -21,7 +21,7 @@ from molfleet.chemistry.structures import MAX_STRUCTURE_BYTES
 
 _END = b"\n$$$$"
 _DOLLAR, _NEWLINE = ord("$"), ord("\n")
-_WINDOW = 2**20
+_WINDOW = 2**20  # not below 4: the beginning of a line must not be cut
 #: A chunk above this size (it holds a giant record) is mapped instead of read.
 _READ_BYTES = 64 * 2**20
 #: A longer record is not handed on as a reject's original.
