@@ -21,6 +21,20 @@ def _outer_electrons() -> Integers:
     return np.array([table.GetNOuterElecs(number) for number in range(table.GetMaxAtomicNumber() + 1)])
 
 
+#: What is asked of each atom, in the order of the fields of `Atoms`; a map over a method of the class
+#: costs half of a loop that calls it.
+_QUESTIONS = (
+    Chem.Atom.GetAtomicNum,
+    Chem.Atom.GetDegree,
+    Chem.Atom.GetTotalNumHs,
+    Chem.Atom.GetFormalCharge,
+    Chem.Atom.GetNumRadicalElectrons,
+    Chem.Atom.GetHybridization,
+    Chem.Atom.GetIsAromatic,
+    Chem.Atom.IsInRing,
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Atoms:
     """Properties of a molecule's atoms, each of shape [atoms], in the order of the atoms."""
@@ -36,20 +50,8 @@ class Atoms:
 
     @classmethod
     def of(cls, mol: Chem.Mol) -> Atoms:
-        rows = [
-            (
-                atom.GetAtomicNum(),
-                atom.GetDegree(),
-                atom.GetTotalNumHs(),
-                atom.GetFormalCharge(),
-                atom.GetNumRadicalElectrons(),
-                atom.GetHybridization(),
-                atom.GetIsAromatic(),
-                atom.IsInRing(),
-            )
-            for atom in mol.GetAtoms()
-        ]
-        return cls(*np.array(rows, np.int64).reshape(-1, 8).T)
+        atoms = list(map(mol.GetAtomWithIdx, range(mol.GetNumAtoms())))
+        return cls(*(np.array(list(map(ask, atoms)), np.int64) for ask in _QUESTIONS))
 
     @property
     def outer_electrons(self) -> Integers:
@@ -68,14 +70,17 @@ class Bond(NamedTuple):
 
 def bonds_of(mol: Chem.Mol) -> list[Bond]:
     """The bonds in their order."""
+    bonds = list(map(mol.GetBondWithIdx, range(mol.GetNumBonds())))
     return [
-        Bond(
-            bond.GetBeginAtomIdx(),
-            bond.GetEndAtomIdx(),
-            1.5 if bond.GetIsAromatic() else bond.GetBondTypeAsDouble(),
-            int(bond.GetBondType()),
+        Bond(begin, end, 1.5 if aromatic else order, int(kind))
+        for begin, end, aromatic, order, kind in zip(
+            map(Chem.Bond.GetBeginAtomIdx, bonds),
+            map(Chem.Bond.GetEndAtomIdx, bonds),
+            map(Chem.Bond.GetIsAromatic, bonds),
+            map(Chem.Bond.GetBondTypeAsDouble, bonds),
+            map(Chem.Bond.GetBondType, bonds),
+            strict=True,
         )
-        for bond in mol.GetBonds()
     ]
 
 
