@@ -12,6 +12,9 @@ import structlog
 
 from tests.paths import SHARED_DATA
 
+#: Test processes and their children share the cores: threads of BLAS would only get in the way.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 pytest_plugins = ["tests.fixtures_kafka", "tests.fixtures_s3"]
 
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
