@@ -17,7 +17,7 @@ from aiokafka import AIOKafkaProducer, errors
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
 from molfleet.broker.kafka_connection import Connection, cancelled, closed_quietly, translated
-from molfleet.broker.port import BrokerUnavailable, MessageTooLarge, Outgoing, Placed
+from molfleet.broker.port import BrokerUnavailable, MessageTooLarge, Outgoing, Placed, partition_of_turn
 
 _CLOSE_S = 10.0
 _ROUNDS = 3
@@ -155,9 +155,15 @@ class KafkaProducer:
 
 
 async def _enqueue(client: AIOKafkaProducer, message: Outgoing) -> asyncio.Future[Any]:
+    partition = None
+    if message.turn is not None:
+        there = sorted(await client.partitions_for(message.topic))
+        partition = there[partition_of_turn(message.turn, len(there))]
     if message.key is not None or message.value is not None:
         headers = list(message.headers)
-        return await client.send(message.topic, message.value, message.key, headers=headers)  # type: ignore[no-any-return]
+        return await client.send(  # type: ignore[no-any-return]
+            message.topic, message.value, message.key, partition=partition, headers=headers
+        )
     # `send` refuses what has neither key nor value, though Kafka takes it: somebody's dead letter, say.
     batch = client.create_batch()
     batch.append(timestamp=None, key=None, value=None, headers=list(message.headers))

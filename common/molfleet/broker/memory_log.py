@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING
 
 from aiokafka.partitioner import murmur2
 
-from molfleet.broker.port import BrokerUnavailable, Committed, Incoming, Outgoing, Partition, Placed
+from molfleet.broker.port import (
+    BrokerUnavailable,
+    Committed,
+    Incoming,
+    Outgoing,
+    Partition,
+    Placed,
+    partition_of_turn,
+)
 
 if TYPE_CHECKING:
     from molfleet.broker.memory_consumer import MemoryConsumer
@@ -65,7 +73,10 @@ class Cluster:
 
     def append(self, message: Outgoing) -> Placed:
         topic = self.topic(message.topic)
-        number = topic.partition_of(message.key)
+        if message.turn is None:
+            number = topic.partition_of(message.key)
+        else:
+            number = partition_of_turn(message.turn, len(topic.logs))
         log = topic.logs[number]
         log.append(
             Incoming(

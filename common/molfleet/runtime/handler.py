@@ -23,7 +23,7 @@ class ComputeShare:
     record_time_limit_s: float = 5.0
     max_input_bytes: int | None = None
     split_records: int | None = None
-    part_records: int = 65_536
+    part_records: int = 16_384
 
 
 class Context(Protocol):

@@ -33,8 +33,9 @@ class AwaitedParts:
                 services.topics.command_topic_of(part.full_name),
                 str(part.id).encode(),
                 *services.announcer.part(taken.origin, part),
+                turn=number,
             )
-            for part in parts
+            for number, part in enumerate(parts)
         ]
         self._open = [(part.full_name, part.id) for part in parts]
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from molfleet.broker.port import BrokerUnavailable, Headers, MessageTooLarge, Outgoing
+from molfleet.broker.port import BrokerUnavailable, Headers, MessageTooLarge, Outgoing, partition_of_turn
 from tests.conformance.broker.conftest import MAX_REQUEST_BYTES
 from tests.conformance.broker.rig import (
     Rig,
@@ -140,3 +143,26 @@ async def test_a_topic_that_does_not_exist_is_no_fault_of_the_record(rig: Rig) -
 
 async def test_a_broker_that_is_there_answers(rig: Rig) -> None:
     await rig.broker.ping()
+
+
+async def test_records_in_turn_go_round_the_partitions(rig: Rig) -> None:
+    topic = await new_topic(rig, partitions=4)
+    await publish(rig, *(Outgoing(topic, b"one key", b"%d" % n, turn=n) for n in range(8)))
+    async with reading(rig, topic) as reader:
+        records = await read_to_the_end(reader)
+    assert sorted(map(len, by_partition(records).values())) == [2, 2, 2, 2]
+
+
+@given(partitions=st.integers(1, 64), records=st.integers(0, 200))
+def test_few_records_in_turn_are_fair_to_every_way_of_dealing_partitions_out(
+    partitions: int, records: int
+) -> None:
+    places = [partition_of_turn(turn, partitions) for turn in range(records)]
+    counts = Counter(dict.fromkeys(range(partitions), 0))
+    counts.update(places)
+    assert max(counts.values()) - min(counts.values()) <= 1
+    if partitions % 4 == 0:
+        lower = sum(place < partitions // 2 for place in places)
+        even = sum(place % 2 == 0 for place in places)
+        assert abs(records - 2 * lower) <= 2
+        assert abs(records - 2 * even) <= 1
