@@ -126,6 +126,16 @@ def test_the_catalogue_names_what_commands_can_use(env: dict[str, str]) -> None:
     assert "Did you mean featurizer?" in wrong.output
 
 
+def test_the_catalogue_tells_all_of_one_row_by_its_code_or_alias(env: dict[str, str]) -> None:
+    erg = run(env, "catalogue", "featurizer", "erg").stdout
+    assert all(said in erg for said in ("EGR", "Stiefl", "max_path", "a whole number from 2 to 30", "fuzz"))
+    (row,) = json.loads(run(env, "catalogue", "featurizer", "erg", "--json").stdout)["featurizer"]
+    assert row["parameters"] == {"max_path": 15, "fuzz": 0.3}
+    wrong = run(env, "catalogue", "featurizer", "MACSC")
+    assert wrong.exit_code == Exit.USAGE
+    assert "Did you mean MACCS?" in wrong.output
+
+
 async def test_the_health_of_a_worker_is_its_exit_code(env: dict[str, str]) -> None:
     reasons = ["the broker is away"]
     server = HealthServer(lambda: reasons, Metrics().render)

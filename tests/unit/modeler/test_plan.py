@@ -81,6 +81,12 @@ def test_sizes_and_radii_left_out_are_spelt_out_and_zero_means_left_out() -> Non
     assert plan.specs[1].type == "MACCS"
 
 
+def test_a_radius_of_zero_among_the_parameters_stays_there() -> None:
+    atoms = FeaturizerSpec(type="ECFP", size=512, parameters={"radius": 0})
+    (spec,) = make_plan(command(SOURCE, featurizers=(atoms,))).specs
+    assert spec == SpecValue("ECFP", 512, None, {"radius": 0})
+
+
 def test_the_model_is_named_after_target_and_method_unless_it_has_a_name() -> None:
     assert make_plan(command(SOURCE)).model_name == "activity randomforest"
     assert make_plan(command(SOURCE, model_name="Mine")).model_name == "Mine"
