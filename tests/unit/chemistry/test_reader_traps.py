@@ -64,11 +64,14 @@ def test_5_a_latin_1_byte_in_a_value_a_tag_or_a_title_raises_nowhere(tmp_path: P
     assert isinstance(parse(raw), Parsed)
 
 
-def test_5_a_byte_that_is_not_utf_8_where_rdkit_quotes_it_gives_a_reject(tmp_path: Path) -> None:
+def test_5_a_byte_that_is_not_utf_8_where_rdkit_quotes_it_is_a_reject_and_no_more(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     bad = GOOD.encode().replace(b"  3  2  0", b"  3  2 \xa00").replace(b" O ", b" \xe9\xa0")
     path = write(tmp_path, "a.sdf", (bad + GOOD.encode()) * 5)
     assert smiles_of(path) == [RecordCode.UNPARSABLE, "CCO"] * 5
     assert smiles_of(write(tmp_path, "a.smi", b"C\xa0C x\nCCO\n")) == [RecordCode.UNPARSABLE, "CCO"]
+    assert capfd.readouterr() == ("", "")
 
 
 def test_6_an_empty_file_and_a_record_without_atoms_have_their_own_codes(tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 from rdkit import Chem
 
-from molfleet.chemistry.records import open_records
+from molfleet.chemistry.pool import Report, run_chunks
+from molfleet.chemistry.records import Chunk, open_records
 from molfleet.errors import Code, Rejected
 from tests.unit.chemistry.samples import smiles_of
 
@@ -96,3 +97,19 @@ def test_a_table_without_rows_has_no_valid_records(tmp_path: Path) -> None:
     with pytest.raises(Rejected, match="no rows") as refused:
         open_records(written(tmp_path, {"smiles": pa.array([], pa.string())}))
     assert refused.value.code is Code.NO_VALID_RECORDS
+
+
+def test_damage_that_a_process_of_the_pool_finds_is_the_files_verdict(tmp_path: Path) -> None:
+    columns = {"smiles": ["C" * (n % 30 + 1) for n in range(5000)]}
+    path = written(tmp_path, columns, row_group_size=1000, write_page_checksum=True)
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2 : len(data) // 2 + 50] = bytes(50)
+    path.write_bytes(data)
+    records = open_records(path)
+
+    def work(chunk: Chunk, report: Report) -> int:
+        return sum(1 for _ in records.read_chunk(chunk))
+
+    with pytest.raises(Rejected, match="is damaged: row") as refused:
+        list(run_chunks(records.chunks(100), work, 2, 5))
+    assert refused.value.code is Code.UNREADABLE_FILE
