@@ -111,6 +111,9 @@ def _stored(
 #: pyarrow imports it with the first array.
 PRELOAD = ("pandas",)
 
+#: The pool has a process for each core; BLAS with threads of its own would only get in its way.
+ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1"}
+
 HANDLERS = {
     CalculateFeatureVectors: Handler(calculate, failure=FeatureVectorsCalculationFailed),
     CalculateFeatureVectorsChunk: Handler(giant.calculate_chunk, failure=FeatureVectorsChunkFailed),

@@ -9,7 +9,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from importlib.machinery import ModuleSpec
 from multiprocessing.context import ForkServerContext, ForkServerProcess
@@ -24,10 +24,12 @@ _TCACHE = "glibc.malloc.tcache_count=127"
 class ForkServer:
     """Starts children that die with this worker, each leading a process group of its own.
 
-    Call `boot` from the main thread: the kernel ties the server's life to the thread that starts it.
+    `environment` is added to theirs. Call `boot` from the main thread: the kernel ties the server's life
+    to the thread that starts it.
     """
 
-    def __init__(self, preload: Sequence[str]) -> None:
+    def __init__(self, preload: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
+        self._wanted = environment or {}
         self._context: ForkServerContext = multiprocessing.get_context("forkserver")
         self._preload = ["molfleet.runtime.forkserver_life", *preload]
 
@@ -38,7 +40,7 @@ class ForkServer:
             # script that started the worker: 50 ms for every heavy command.
             main.__spec__ = ModuleSpec("molfleet.__main__", None)
         self._context.set_forkserver_preload(self._preload)
-        with _tuned_malloc():
+        with _in_environment(_environment(self._wanted)):
             multiprocessing.forkserver.ensure_running()
 
     async def warm(self) -> None:
@@ -64,22 +66,32 @@ class ForkServer:
         return Child(process, reader, writer)
 
 
-@contextmanager
-def _tuned_malloc() -> Iterator[None]:
-    """Around the start of a process: glibc there keeps 127 freed pieces of each size at hand, not 7.
+def _environment(wanted: Mapping[str, str]) -> dict[str, str]:
+    """`wanted` and a tuned allocator, except where the operator has set the same himself.
 
-    RDKit takes and frees many small pieces: parsing and fingerprints are 10 to 15 % faster for it. glibc
-    reads this variable once, when a program begins; what an operator has set himself stays.
+    glibc then keeps 127 freed pieces of each size at hand, not 7. RDKit takes and frees many small
+    pieces: parsing and fingerprints are 10 to 15 % faster for it. glibc reads this once, when a program
+    begins.
     """
-    before = os.environ.get(_TUNABLES)
-    if "tcache_count" not in (before or ""):
-        os.environ[_TUNABLES] = f"{before}:{_TCACHE}" if before else _TCACHE
+    tunables = os.environ.get(_TUNABLES, "")
+    if "tcache_count" not in tunables:
+        tunables = f"{tunables}:{_TCACHE}" if tunables else _TCACHE
+    own = {name: value for name, value in wanted.items() if name not in os.environ}
+    return {**own, _TUNABLES: tunables}
+
+
+@contextmanager
+def _in_environment(values: Mapping[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
     try:
         yield
     finally:
-        os.environ.pop(_TUNABLES, None)
-        if before is not None:
-            os.environ[_TUNABLES] = before
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 class Child:

@@ -64,6 +64,15 @@ def preloads(path: str) -> tuple[str, ...]:
     return (module, *getattr(importlib.import_module(module), "PRELOAD", ()))
 
 
+def environment(path: str) -> dict[str, str]:
+    """Variables that the children of a table begin with: ENVIRONMENT beside it.
+
+    For what libraries read once, when they are loaded; what the operator has set goes before.
+    """
+    module = path.partition(":")[0]
+    return dict(getattr(importlib.import_module(module), "ENVIRONMENT", {}))
+
+
 def row_of(table: HandlerTable, command_type: str) -> Handler | LightHandler:
     """The row for a command's full name. Raises KeyError."""
     for command, row in table.items():

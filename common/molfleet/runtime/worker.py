@@ -38,7 +38,7 @@ from molfleet.runtime.assembly import (
 from molfleet.runtime.control import Cancellations, ControlReader
 from molfleet.runtime.forkserver import ForkServer
 from molfleet.runtime.intake import Intake
-from molfleet.runtime.job import load_table, preloads
+from molfleet.runtime.job import environment, load_table, preloads
 from molfleet.runtime.patience import Patience
 from molfleet.runtime.services import Ledger, Services
 from molfleet.runtime.slots import Slots
@@ -138,7 +138,8 @@ class Worker:
         check_table(self._topics, table)
         s3 = ["molfleet.blobs.s3"] if settings.blobs.url.startswith("s3:") else []
         own = preloads(self._table_path)
-        forks = ForkServer([*own, "molfleet.runtime.child", "molfleet.runtime.resident", *s3])
+        modules = [*own, "molfleet.runtime.child", "molfleet.runtime.resident", *s3]
+        forks = ForkServer(modules, environment(self._table_path))
         forks.boot()
         server = await health.serve(settings.worker, self.not_ready, self.metrics.render)
         if server is not None:

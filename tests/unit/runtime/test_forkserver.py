@@ -13,7 +13,8 @@ import pytest
 
 
 def tell_environment(sock: socket.socket) -> None:
-    sock.sendall(os.environ.get("GLIBC_TUNABLES", "").encode())
+    names = ("GLIBC_TUNABLES", "OPENBLAS_NUM_THREADS")
+    sock.sendall(",".join(os.environ.get(name, "") for name in names).encode())
     sock.close()
 
 
@@ -25,7 +26,7 @@ def tell_environment(sock: socket.socket) -> None:
         ("glibc.malloc.tcache_count=9", "glibc.malloc.tcache_count=9"),
     ],
 )
-def test_children_get_a_tuned_allocator_and_the_worker_keeps_its_environment(
+def test_children_get_what_their_libraries_read_at_the_start_and_the_worker_keeps_its_environment(
     own: str | None, expected: str, tmp_path: Path
 ) -> None:
     script = tmp_path / "program__main__.py"
@@ -36,18 +37,21 @@ def test_children_get_a_tuned_allocator_and_the_worker_keeps_its_environment(
         from tests.unit.runtime.test_forkserver import tell_environment
 
         async def ask():
-            server = ForkServer([])
+            server = ForkServer([], {"OPENBLAS_NUM_THREADS": "1"})
             server.boot()
             child = await server.start(tell_environment)
-            print((await child.reader.read()).decode(), os.environ.get("GLIBC_TUNABLES"), sep="|")
+            said = (await child.reader.read()).decode()
+            print(said, os.environ.get("GLIBC_TUNABLES"), os.environ.get("OPENBLAS_NUM_THREADS"), sep="|")
             await child.exited()
 
         asyncio.run(ask())
         """)
     )
-    environment = {name: value for name, value in os.environ.items() if name != "GLIBC_TUNABLES"}
+    left_out = ("GLIBC_TUNABLES", "OPENBLAS_NUM_THREADS")
+    environment = {name: value for name, value in os.environ.items() if name not in left_out}
     if own is not None:
         environment["GLIBC_TUNABLES"] = own
+        environment["OPENBLAS_NUM_THREADS"] = "3"
     environment["PYTHONPATH"] = str(Path(__file__).parents[3])
     done = subprocess.run(
         [sys.executable, str(script)],
@@ -57,4 +61,5 @@ def test_children_get_a_tuned_allocator_and_the_worker_keeps_its_environment(
         timeout=60,
         check=True,
     )
-    assert done.stdout.strip() == f"{expected}|{own}"
+    threads = ("1", None) if own is None else ("3", "3")
+    assert done.stdout.strip() == f"{expected},{threads[0]}|{own}|{threads[1]}"
