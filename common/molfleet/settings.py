@@ -91,7 +91,7 @@ class WorkerSettings(_Group):
     split_records: int = Field(
         2_000_000, ge=1, description="A file of more records is shared out over the fleet."
     )
-    part_records: int = Field(65_536, ge=1, le=1 << 24, description="Records of one share of such a file.")
+    part_records: int = Field(16_384, ge=1, le=1 << 24, description="Records of one share of such a file.")
     child_attempts: int = Field(3, ge=1, description="Tries of a command whose child process dies.")
     crash_limit: int = Field(
         10, ge=1, description="Deaths of whole workers on one command before it is given up."
