@@ -94,18 +94,16 @@ class ChunkWork:
         )
 
     def __call__(self, chunk: Chunk, report: Report) -> ChunkResult:
-        before = [(f.overflows, f.unseen) for f in self.featurizers]
+        losses = [Counter(f.losses) for f in self.featurizers]
         changed = Counter(self.standardize.changed)
         found = _Found(self, report)
         seconds = found.read(self.records.read_chunk(chunk))
         report(NO_RECORD)
         vectors = [_packed(f, raws) for f, raws in zip(self.featurizers, found.raws, strict=True)]
         counts = [
-            ColumnCounts.of(f, rows, f.overflows - overflows)
-            for f, rows, (overflows, _) in zip(self.featurizers, vectors, before, strict=True)
+            ColumnCounts.of(f, rows, f.losses - before)
+            for f, rows, before in zip(self.featurizers, vectors, losses, strict=True)
         ]
-        for count, f, (_, unseen) in zip(counts, self.featurizers, before, strict=True):
-            count.unseen = f.unseen - unseen
         return ChunkResult(
             chunk.end,
             np.array(found.numbers, np.int64),

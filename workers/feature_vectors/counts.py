@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import sqrt
@@ -93,31 +94,30 @@ def _sums(whole: npt.NDArray[np.int64], shift: npt.NDArray[np.int64]) -> list[in
 
 @dataclass
 class ColumnCounts:
-    """Of one featurizer's `rows`: values that are set, those too large for the packed type, and which
-    columns are ever set (bits and counts; packed as bits), or the moments of each descriptor. `unseen`
-    are cells of the input whose category is none of the spec's.
+    """Of one featurizer's `rows`: values that are set, its `losses` (see Featurizer), and which columns
+    are ever set (bits and counts; packed as bits), or the moments of each descriptor.
     """
 
     rows: int
     set_values: int
-    overflows: int
+    losses: Counter[str]
     ever_set: npt.NDArray[np.uint8] | None = None
     moments: Moments | None = None
-    unseen: int = 0
 
     @classmethod
-    def of(cls, featurizer: Featurizer, rows: Packed, overflows: int = 0) -> ColumnCounts:
+    def of(cls, featurizer: Featurizer, rows: Packed, losses: Counter[str] | None = None) -> ColumnCounts:
         """Of packed rows [n, width]."""
+        losses = losses or Counter()
         n = len(rows)
         if featurizer.kind == "descriptors":
             moments = Moments.of(rows)
-            return cls(n, int(moments.count.sum()), overflows, moments=moments)
+            return cls(n, int(moments.count.sum()), losses, moments=moments)
         if featurizer.kind == "bits":
             ever = np.zeros(featurizer.width, np.uint8)
             np.bitwise_or.reduce(rows, axis=0, out=ever)
-            return cls(n, int(np.bitwise_count(rows).sum()), overflows, ever)
+            return cls(n, int(np.bitwise_count(rows).sum()), losses, ever)
         ever = np.packbits(rows.any(axis=0), bitorder="little")
-        return cls(n, int(np.count_nonzero(rows)), overflows, ever)
+        return cls(n, int(np.count_nonzero(rows)), losses, ever)
 
     @classmethod
     def none(cls, featurizer: Featurizer) -> ColumnCounts:
@@ -137,8 +137,7 @@ class ColumnCounts:
         """Take the rows of another part of the same column in."""
         self.rows += other.rows
         self.set_values += other.set_values
-        self.overflows += other.overflows
-        self.unseen += other.unseen
+        self.losses.update(other.losses)
         if self.ever_set is not None and other.ever_set is not None:
             self.ever_set = self.ever_set | other.ever_set
         if self.moments and other.moments:
@@ -149,8 +148,7 @@ class ColumnCounts:
         document: dict[str, Any] = {
             "rows": self.rows,
             "set_values": self.set_values,
-            "overflows": self.overflows,
-            "unseen": self.unseen,
+            "losses": dict(self.losses),
         }
         if self.ever_set is not None:
             document["ever_set"] = self.ever_set.tobytes().hex()
@@ -169,8 +167,7 @@ class ColumnCounts:
 
     @classmethod
     def of_json(cls, document: dict[str, Any]) -> ColumnCounts:
-        counts = cls(document["rows"], document["set_values"], document["overflows"])
-        counts.unseen = document["unseen"]
+        counts = cls(document["rows"], document["set_values"], Counter(document["losses"]))
         if "ever_set" in document:
             counts.ever_set = np.frombuffer(bytes.fromhex(document["ever_set"]), np.uint8)
         if (moments := document.get("moments")) is not None:

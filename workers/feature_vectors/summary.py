@@ -156,10 +156,10 @@ def _column(featurizer: Featurizer, counts: ColumnCounts) -> dict[str, Any]:
         "name": featurizer.column,
         "kind": featurizer.kind,
         "size": featurizer.size,
-        "overflows": counts.overflows,
+        "overflows": counts.losses["overflows"],
+        "failures": counts.losses["failures"],
+        "unseen": counts.losses["unseen"],
     }
-    if featurizer.needs == "record":
-        column["unseen"] = counts.unseen
     if counts.moments:
         rows = zip(featurizer.names or (), counts.moments.rows(), strict=True)
         return column | {"descriptors": dict(rows)}

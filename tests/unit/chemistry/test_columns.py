@@ -150,7 +150,7 @@ def test_what_overflows_float32_is_missing_and_counted() -> None:
     row = featurizer.calculate_record({"x": "1e39", "y": "-1e400", "z": "3.4e38"})
     assert np.isnan(row[:2]).all()
     assert np.isfinite(row[2])
-    assert featurizer.overflows == 2
+    assert featurizer.losses["overflows"] == 2
 
 
 def test_an_unseen_category_is_all_zeros_and_counted_and_a_blank_one_is_not() -> None:
@@ -158,7 +158,7 @@ def test_an_unseen_category_is_all_zeros_and_counted_and_a_blank_one_is_not() ->
     assert isinstance(featurizer, Columns)
     rows = [featurizer.calculate_record(cell) for cell in ({"c": "z"}, {"c": " "}, {}, {"c": " b"})]
     assert np.vstack(rows).tolist() == [[0, 0], [0, 0], [0, 0], [0, 1]]
-    assert featurizer.unseen == 1
+    assert featurizer.losses["unseen"] == 1
 
 
 def test_explicit_categories_are_kept_and_only_the_other_columns_are_looked_up(table: Records) -> None:

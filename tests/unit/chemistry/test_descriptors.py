@@ -68,7 +68,7 @@ def test_a_descriptor_that_rdkit_cannot_calculate_costs_no_other() -> None:
     row = featurizer.calculate(hydrogen)
     assert row[0] == pytest.approx(2.016)
     assert np.isnan(row[1])
-    assert (featurizer.failures, featurizer.overflows) == (1, 0)
+    assert (featurizer.losses["failures"], featurizer.losses["overflows"]) == (1, 0)
 
 
 def test_what_rdkit_itself_calls_nan_is_missing_and_counted_nowhere() -> None:
@@ -76,7 +76,7 @@ def test_what_rdkit_itself_calls_nan_is_missing_and_counted_nowhere() -> None:
     row = featurizer.calculate(Chem.MolFromSmiles("C[Hg]C"))
     assert np.isnan(row[0])
     assert np.isfinite(row[2])
-    assert featurizer.overflows == 0
+    assert featurizer.losses["overflows"] == 0
     assert np.isnan(FEATURIZERS.build(parse_spec("BCUT2D")).calculate(Chem.MolFromSmiles("C[Hg]C"))).all()
 
 
@@ -86,7 +86,7 @@ def test_what_is_infinite_or_too_large_for_float32_is_missing_and_counted(beyond
     rows = featurizer.pack([[1.0, beyond], [2.0, 3.4e38], [3.0, math.nan]])
     assert np.isnan(rows[[0, 2], 1]).all()
     assert np.isfinite(rows[1]).all()
-    assert featurizer.overflows == 1
+    assert featurizer.losses["overflows"] == 1
 
 
 def test_ipc_that_explodes_is_missing_and_the_average_stands() -> None:
@@ -97,7 +97,7 @@ def test_ipc_that_explodes_is_missing_and_the_average_stands() -> None:
     row = featurizer.calculate(Chem.Mol(ladder))
     assert np.isnan(row[0])
     assert row[1] == np.float32(Descriptors.AvgIpc(ladder))
-    assert featurizer.overflows == 1
+    assert featurizer.losses["overflows"] == 1
 
 
 def test_a_pattern_that_is_not_tried_does_not_match() -> None:

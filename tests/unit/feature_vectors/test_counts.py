@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -55,7 +56,10 @@ def test_columns_that_no_row_sets_are_counted(featurizer: object) -> None:
 
 def test_counts_come_back_from_json_to_the_last_bit() -> None:
     for featurizer, rows in ((DESC, descriptors()), (ECFP, np.full((3, 8), 5, np.uint8))):
-        for counts in (ColumnCounts.of(featurizer, rows, 2), ColumnCounts.none(featurizer)):
+        for counts in (
+            ColumnCounts.of(featurizer, rows, Counter(overflows=2, unseen=1)),
+            ColumnCounts.none(featurizer),
+        ):
             document = json.loads(json.dumps(counts.to_json(), allow_nan=False))
             assert ColumnCounts.of_json(document).to_json() == counts.to_json()
             assert ColumnCounts.of_json(document).rows == counts.rows

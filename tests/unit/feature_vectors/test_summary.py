@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import platform
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -208,6 +209,6 @@ def test_counts_read_back_from_json_as_they_were() -> None:
     for featurizer in layout().featurizers:
         rng = np.random.default_rng(5)
         rows = rng.integers(0, 3, (9, featurizer.width)).astype(featurizer.dtype)
-        counts = ColumnCounts.of(featurizer, rows, 2)
+        counts = ColumnCounts.of(featurizer, rows, Counter(overflows=2, unseen=1))
         again = ColumnCounts.of_json(json.loads(json.dumps(counts.to_json())))
         assert again.to_json() == counts.to_json()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -42,14 +43,12 @@ class Featurizer:
     needs: ClassVar[Literal["molecule", "record"]] = "molecule"
     #: The text form of the spec with every parameter; set by the catalogue that builds it.
     spec: str = ""
-    #: How many values so far were too large for the packed type (float32 or uint16).
-    overflows: int = 0
-    #: How many cells of the input so far held a category that is none of the spec's.
-    unseen: int = 0
-    #: How many single values so far could not be calculated, and are missing in their rows.
-    failures: int = 0
 
     def __init__(self, column: str, size: int, names: tuple[str, ...] | None = None) -> None:
+        #: Values so far that the rows could not hold as they were: `overflows` (too large for float32
+        #: or uint16), `failures` (could not be calculated alone: missing), `unseen` (a category that is
+        #: none of the spec's: all zeros).
+        self.losses: Counter[str] = Counter()
         self.column = column
         self.size = size
         self.names = names
@@ -78,7 +77,7 @@ class Featurizer:
         raise TypeError(f"{self.column} is not calculated from a record's properties")
 
     def pack(self, raws: Sequence[Any]) -> Packed:
-        """The packed rows of raws, shape [len(raws), width]; adds to `overflows`. Not for none at all."""
+        """The packed rows of raws, shape [len(raws), width]; counts `losses`. Not for none at all."""
         return np.asarray(raws, self.dtype)
 
     def calculate(self, mol: Chem.Mol) -> Packed:

@@ -77,7 +77,7 @@ class Columns(Featurizer):
         for at, name in enumerate(self._numeric):
             value = number_of(properties.get(name, ""))
             if abs(value) > _LIMIT:
-                self.overflows += 1
+                self.losses["overflows"] += 1
                 value = math.nan
             row[at] = value
         for name, places in self._one_hot.items():
@@ -85,7 +85,7 @@ class Columns(Featurizer):
             if level in places:
                 row[places[level]] = 1.0
             elif level:
-                self.unseen += 1
+                self.losses["unseen"] += 1
         return row
 
 

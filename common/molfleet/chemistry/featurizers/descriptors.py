@@ -47,7 +47,7 @@ class RdkitDescriptors(DescriptorFeaturizer):
                 values.append(function(common if shares else mol))
             except Exception:  # one descriptor that RDKit cannot calculate costs no other
                 values.append(math.nan)
-                self.failures += 1
+                self.losses["failures"] += 1
         return values
 
 

@@ -93,7 +93,7 @@ class SparseCounts(_Sparse):
 
     def pack(self, raws: Sequence[bytes]) -> Packed:
         rows, overflows = counts_of_sparse(raws, self.size)
-        self.overflows += overflows
+        self.losses["overflows"] += overflows
         return rows
 
 

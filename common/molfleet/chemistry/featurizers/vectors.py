@@ -33,7 +33,7 @@ class DescriptorFeaturizer(Featurizer):
         values = np.array(raws, np.float64)
         beyond = np.abs(values) > _LIMIT
         if beyond.any():
-            self.overflows += int(beyond.sum())
+            self.losses["overflows"] += int(beyond.sum())
             values[beyond] = np.nan
         return values.astype(np.float32)
 
