@@ -21,7 +21,7 @@ from molfleet.errors import RecordCode
 from workers.feature_vectors.counts import ColumnCounts
 
 #: Records in a chunk (of descriptors, which take milliseconds each, fewer), and its most packed bytes.
-RECORDS_PER_CHUNK = 256
+RECORDS_PER_CHUNK = 512
 SLOW_RECORDS_PER_CHUNK = 64
 _CHUNK_BYTES = 8 * 2**20
 
