@@ -75,6 +75,7 @@ bench: $(DEV) ## Measure against the rivals (BENCH_ARGS=--quick: a minute's look
 	$(PY) -m bench.overhead $(BENCH_ARGS)
 	$(PY) -m bench.prediction $(BENCH_ARGS)
 	$(PY) -m bench.idle $(BENCH_ARGS)
+	$(PY) -m bench.features $(BENCH_ARGS)
 
 clean: ## Remove what was installed and cached here; data in .local stays
 	rm -rf .venv .tools .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis \

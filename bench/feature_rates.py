@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from bench.family import watching
-from bench.featuring import TUNED, Featuring, Fleet
+from bench.featuring import Featuring, Fleet
 from bench.jobs import Done
 from bench.race import Contestant, race, say
 from bench.rivals.skfp_environment import NoEnvironment, versions
 
 _ECFP = "ECFP:2048:2"
-_OURS, _RAW, _TUNED = "fleet", "raw RDKit", "raw RDKit, our malloc setting"
+_OURS, _RAW = "fleet", "raw RDKit"
 _CONVENIENCE, _LIBRARY = "RDKit's convenience functions", "scikit-fingerprints"
 
 
@@ -71,10 +71,9 @@ async def measure_ecfp(featuring: Featuring) -> None:
             {
                 _OURS: ours,
                 _RAW: partial(featuring.raw, source, "ecfp"),
-                _TUNED: partial(featuring.raw, source, "ecfp", environment=TUNED),
             },
             {_RAW: 0.95},
-            9.0,
+            9.5,
         )
 
 
@@ -127,7 +126,7 @@ async def measure_levels(featuring: Featuring) -> None:
                     _CONVENIENCE: partial(featuring.raw, source, f"{level}, convenience"),
                 },
                 {_RAW: 0.95},
-                1.5,
+                2.0,
             )
 
 
@@ -151,7 +150,7 @@ async def measure_library(featuring: Featuring) -> None:
 
 
 async def measure_descriptors(featuring: Featuring) -> None:
-    count = max(1, featuring.chosen.records // 100)
+    count = max(1, featuring.chosen.records // 200)
     source = featuring.file(count)
     async with featuring.fleet() as fleet:
         contestants: dict[str, Contestant] = {

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import statistics
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 from bench.gun import fire, together
@@ -18,7 +19,7 @@ from bench.race import race
 from bench.report import Options, Report
 from bench.rivals.raw_rdkit import SUPPLIERS, ranges
 from bench.rivals.skfp_environment import interpreter
-from bench.site import ROOT, Site
+from bench.site import ROOT, RunFailed, Site
 from molfleet.local.workers import LocalWorkers
 from molfleet.settings import Settings
 
@@ -102,13 +103,17 @@ class Featuring:
         """Which of RDKit's ways to read an SD file is the fastest here; found out once."""
         if self._supplier is None:
             source = self.file(min(20_000, self.chosen.records))
-            ways = {name: lambda name=name: self.raw(source, "ecfp", supplier=name) for name in SUPPLIERS}
+            ways = {name: partial(self.raw, source, "ecfp", supplier=name) for name in SUPPLIERS}
             rates = await race("reading", ways, self.chosen.most_rounds, 60.0)
-            medians = {name: sorted(found)[len(found) // 2] for name, found in rates.items()}
+            if not rates:
+                raise RunFailed("raw RDKit does not run")
+            medians = {name: statistics.median(found) for name, found in rates.items()}
             self._supplier = max(medians, key=medians.__getitem__)
+            tuned = await self.raw(source, "ecfp", supplier=self._supplier, environment=TUNED)
             self.report.notes.append(
                 f"raw RDKit reads by {self._supplier}, the fastest here (molecules/s with ECFP4): "
                 + ", ".join(f"{name} {rate:,.0f}" for name, rate in medians.items())
+                + f"; {tuned:,.0f} under the allocator's setting that our worker has"
             )
         return self._supplier
 

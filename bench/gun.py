@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -46,7 +47,9 @@ def fire(commands: Sequence[Sequence[str]], environment: Mapping[str, str] | Non
         return [_measured(each) for each in running]
     finally:
         for each in running:
-            each.kill()
+            # With all that it started itself.
+            with suppress(ProcessLookupError):
+                os.killpg(each.pid, signal.SIGKILL)
             each.communicate()
 
 
