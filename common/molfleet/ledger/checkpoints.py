@@ -10,7 +10,7 @@ from uuid import UUID
 from molfleet.blobs.port import BlobInfo, BlobNotFound, BlobStore, PreconditionFailed
 from molfleet.ledger.keys import Keys
 
-#: Ends the name of the checkpoint of a command that has parts.
+#: Ends the name of the checkpoint of a command that shares something with parts.
 PARTS = "-parts"
 
 
@@ -58,12 +58,15 @@ class Checkpoints:
     ) -> None:
         """Delete the checkpoints and, if `shared`, what the command and its parts handed each other.
 
-        What was shared goes first: whoever is interrupted here finds the checkpoints again.
+        What a later generation shares stays. What is shared goes first: whoever is interrupted here
+        finds the checkpoints again.
         """
         prefix = self._keys.checkpoints(command_type, command_id, generation)
         found = list(self._store.list(self._bucket, prefix))
         if shared and any(unquote(info.key).endswith(PARTS) for info in found):
-            self._delete(self._store.list(self._bucket, self._keys.shared(command_id)))
+            handed = self._store.list(self._bucket, self._keys.shared(command_id))
+            of = self._keys.generation_of_kept
+            self._delete(info for info in handed if of(command_id, info.key) <= generation)
         self._delete(found)
 
     def _delete(self, found: Iterable[BlobInfo]) -> None:

@@ -45,8 +45,17 @@ class Keys:
         return f"{self.prefix}checkpoints/{command_id}/{command_type}/g{generation}/"
 
     def shared(self, command_id: UUID) -> str:
-        """The prefix of what a command and its parts hand each other."""
+        """The prefix of what a command and its parts hand each other, in any generation."""
         return f"{self.prefix}shared/{command_id}/"
+
+    def kept(self, whole: UUID, generation: int, command_id: UUID, attempt: UUID) -> str:
+        """The prefix of what one attempt at the command `whole`, or at a part of it, hands the others."""
+        return f"{self.shared(whole)}g{generation}/{command_id}/{attempt}/"
+
+    def generation_of_kept(self, whole: UUID, key: str) -> int:
+        """Under which generation something shared lies; 0 where it is none of ours."""
+        found = re.match(r"g([1-9][0-9]*)/", key.removeprefix(self.shared(whole)))
+        return int(found[1]) if found else 0
 
     def checkpoint(self, command_type: str, command_id: UUID, generation: int, name: str) -> str:
         return self.checkpoints(command_type, command_id, generation) + quote(name, safe="")

@@ -39,7 +39,7 @@ def main(sock: socket.socket) -> None:
             raise TypeError(f"the handler returned {type(event).__name__}, which is no terminal event")
         context.tell("done", {}, context.encoded(event))
     except PartsMissing as missing:
-        context.tell("parts", {}, *(context.encoded(part) for part in missing.parts))
+        context.tell("parts", {"total": missing.total}, *(context.encoded(part) for part in missing.parts))
     except Rejected as verdict:
         context.tell(
             "rejected",

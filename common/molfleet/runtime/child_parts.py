@@ -3,38 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from uuid import UUID
 
 from molfleet.errors import Code, Rejected
 from molfleet.ledger.receipts import Receipt, Receipts
 from molfleet.messages.codec import Codec
 from molfleet.messages.record import FailureEvent, Part, TerminalEvent
 
+#: Receipts looked up at once.
+_AT_ONCE = 16
+
 
 class PartsMissing(BaseException):
-    """Ends the handler's process until these parts have outcomes; no handler should catch it."""
+    """Ends the handler's process until these parts, of `total`, have outcomes; no handler catches it."""
 
-    def __init__(self, parts: Sequence[Part]) -> None:
-        super().__init__(f"{len(parts)} parts have no outcome yet")
+    def __init__(self, parts: Sequence[Part], total: int) -> None:
+        super().__init__(f"{len(parts)} of {total} parts have no outcome yet")
         self.parts = tuple(parts)
+        self.total = total
 
 
 class PartOutcomes:
     """Looks up outcomes for generation `generation` of the whole command.
 
-    A part that succeeded in an earlier generation is not computed again; one that failed there is.
+    A part that succeeded in an earlier generation is not computed again, one that failed there is; all
+    are after a generation that took what was shared with it, by its success or cancellation.
     """
 
-    def __init__(self, receipts: Receipts, codec: Codec, generation: int) -> None:
+    def __init__(
+        self, receipts: Receipts, codec: Codec, command_type: str, command_id: UUID, generation: int
+    ) -> None:
         self._receipts = receipts
         self._codec = codec
+        self._whole = command_type, command_id
         self._generation = generation
 
     def of(self, parts: Sequence[Part]) -> list[TerminalEvent]:
         """The success events in order. Raises PartsMissing; Rejected when all are done, some in vain."""
-        found = [self._event(part) for part in parts]
+        event_of = partial(self._event, self._earlier())
+        with ThreadPoolExecutor(_AT_ONCE) as threads:
+            found = list(threads.map(event_of, parts))
         missing = [part for part, event in zip(parts, found, strict=True) if event is None]
         if missing:
-            raise PartsMissing(missing)
+            raise PartsMissing(missing, len(parts))
         done = [event for event in found if event is not None]
         failed = [(number, event) for number, event in enumerate(done) if isinstance(event, FailureEvent)]
         if failed:
@@ -48,8 +61,20 @@ class PartOutcomes:
             )
         return done
 
-    def _event(self, part: Part) -> TerminalEvent | None:
-        for generation in range(self._generation, 0, -1):
+    def _earlier(self) -> list[int]:
+        """Earlier generations whose parts' results are still there, the latest first."""
+        command_type, command_id = self._whole
+        kept: list[int] = []
+        if self._generation > 1:
+            for receipt in reversed(self._receipts.find(command_id)):
+                if receipt.command_type == command_type and receipt.generation < self._generation:
+                    if receipt.code in (None, Code.CANCELLED):
+                        break
+                    kept.append(receipt.generation)
+        return kept
+
+    def _event(self, earlier: Sequence[int], part: Part) -> TerminalEvent | None:
+        for generation in (self._generation, *earlier):
             receipt = self._receipts.get(part.full_name, part.id, generation)
             if receipt is not None and (receipt.code is None or generation == self._generation):
                 return self._terminal(receipt)

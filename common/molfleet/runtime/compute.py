@@ -34,9 +34,11 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class PartsWanted:
-    """The handler goes on when these commands, encoded, have their outcomes."""
+    """The handler goes on when these commands, encoded, have their outcomes: what is open of `total`."""
 
     parts: tuple[bytes, ...]
+    total: int
+    attempt: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +169,7 @@ class Attempt:
                 case "done":
                     return Done(message[2])
                 case "parts":
-                    return PartsWanted(tuple(message[2:]))
+                    return PartsWanted(tuple(message[2:]), int(fields["total"]))
                 case "rejected":
                     return Refused(
                         Rejected(

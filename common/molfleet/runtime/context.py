@@ -49,7 +49,9 @@ class ChildContext:
         self._progress = ("", 0.0)
         self._emitted = 0
         self._checkpoints = Checkpoints(store, settings.state_bucket, settings.topic_prefix)
-        self._shared = Keys(settings.topic_prefix).shared(job.whole)
+        self._keys = Keys(settings.topic_prefix)
+        self._shared = self._keys.shared(job.whole)
+        self._shares = False
         self._pinned: dict[tuple[str, str], BlobInfo] = {}
         self.scratch = Path(job.scratch)
         self.share: ComputeShare = job.share
@@ -104,15 +106,28 @@ class ChildContext:
         return self._upload(path, target, key, content_type)
 
     def keep(self, path: Path) -> BlobRef:
-        key = f"{self._shared}{self._job.command_id}/{self._job.attempt}/{path.name}"
-        return self._upload(path, self._settings.state_bucket, key, None)
+        job, bucket = self._job, self._settings.state_bucket
+        key = f"{self._keys.kept(job.whole, job.generation, job.command_id, job.attempt)}{path.name}"
+        if job.command_id != job.whole:
+            return self._upload(path, bucket, key, None)
+        # No output of this attempt, with which it would go: a checkpoint may already name it.
+        self._share()
+        return upload(self._store, path, bucket, key)
 
     def spread(self, parts: Sequence[Part]) -> list[TerminalEvent]:
-        listed = self.scratch / "parts.json"
-        listed.write_text(json.dumps([str(part.id) for part in parts]))
-        self.put_checkpoint(f"checkpoint{PARTS}", listed)
+        self._share()
+        job = self._job
         receipts = Receipts(self._store, self._settings.state_bucket, self._settings.topic_prefix)
-        return PartOutcomes(receipts, self._codec, self._job.generation).of(parts)
+        outcomes = PartOutcomes(receipts, self._codec, job.command_type, job.command_id, job.generation)
+        return outcomes.of(parts)
+
+    def _share(self) -> None:
+        """Note that something is shared, before it is: whoever clears up looks for it then."""
+        if not self._shares:
+            note = self.scratch / "shares"
+            note.touch()
+            self.put_checkpoint(f"checkpoint{PARTS}", note)
+            self._shares = True
 
     def _upload(self, path: Path, target: str, key: str, content_type: str | None) -> BlobRef:
         self.tell("storing", {"bucket": target, "key": key})

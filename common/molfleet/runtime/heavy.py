@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from molfleet.broker.port import Incoming
 from molfleet.errors import Code, Rejected
 from molfleet.ledger.attempts import AttemptRecord
+from molfleet.ledger.checkpoints import PARTS
 from molfleet.ledger.keys import Keys
 from molfleet.ledger.leases import Held
 from molfleet.ledger.receipts import Receipt
@@ -103,23 +104,21 @@ class HeavyLane:
         """Bring one command to its published outcome, whoever computes it."""
         services, ledger = self._services, self._services.ledger
         name = (taken.command_type, taken.identity.id, taken.generation)
-        alone, awaited = False, None
+        alone, begun, awaited = False, False, None
         while True:
             receipt = await self._io(ledger.receipts.get, *name)
             if receipt is not None:
                 return await self._answer(taken, receipt, first=False)
             if (verdict := self._cancelled(taken)) is not None:
                 conclusion = Conclusion(services.new_id(), verdict)
-                outcome = await self._answer(taken, await self._conclude(taken, conclusion))
-                await self._io(ledger.checkpoints.delete_all, *name)
-                return outcome
+                return await self._answer(taken, await self._conclude(taken, conclusion))
             if awaited is not None:
                 with self._parked():
                     if not await awaited.done():
                         await asyncio.sleep(PAUSE_S)
                         continue
                 awaited = None
-            async with self._slot(taken, alone=alone) as got:
+            async with self._slot(taken, alone=alone, begun=begun) as got:
                 if not got:
                     continue
                 held = await self._io(ledger.leases.acquire, self._lease_key(taken), services.worker)
@@ -128,8 +127,10 @@ class HeavyLane:
                     try:
                         await services.hook(Step.LEASED)
                         past = await self._io(ledger.attempts.bury, *name)
-                        if past.worker_deaths == 0 or alone or services.slots.count == 1:
-                            came = await self._with_lease(taken, keeper, past)
+                        if not begun and any(name.endswith(PARTS) for name in past.checkpoints):
+                            begun = True  # it may have expired since: now it needs a slot all the same
+                        elif past.worker_deaths == 0 or alone or services.slots.count == 1:
+                            came = await self._with_lease(taken, keeper, past, begun=begun)
                         else:
                             alone = True
                     finally:
@@ -138,7 +139,7 @@ class HeavyLane:
                     if isinstance(came, str):
                         return came
                     if came is not None:
-                        awaited = AwaitedParts(services, self._lane.patience, taken, came)
+                        begun, awaited = True, AwaitedParts(services, self._lane.patience, taken, came)
                         await awaited.send()
                         await services.hook(Step.PARTS_SENT)
                     continue
@@ -147,15 +148,18 @@ class HeavyLane:
                 await asyncio.sleep(min(max(held.expires_in_s, 0.1), services.settings.lease_ttl_s / 3))
 
     async def _with_lease(
-        self, taken: Taken, keeper: LeaseKeeper, past: AttemptRecord
+        self, taken: Taken, keeper: LeaseKeeper, past: AttemptRecord, *, begun: bool
     ) -> str | PartsWanted | None:
-        """Compute and answer while holding the lease; None when another worker took it."""
+        """Compute and answer while holding the lease; None when another worker took it.
+
+        What has `begun`, since it has parts, does not expire any more.
+        """
         services, ledger = self._services, self._services.ledger
         name = (taken.command_type, taken.identity.id, taken.generation)
         receipt = await self._io(ledger.receipts.get, *name)
         if receipt is not None:
             return await self._answer(taken, receipt, first=False)
-        if (verdict := taken.unfit(services.now())) is not None:
+        if not begun and (verdict := taken.unfit(services.now())) is not None:
             conclusion: Conclusion | PartsWanted | None = Conclusion(
                 services.new_id(), verdict, attempts=past.begun
             )
@@ -212,7 +216,7 @@ class HeavyLane:
         self._lane.finished(record)
         await self._lane.commit()
         await services.hook(Step.FINISHED)
-        if receipt.attempts and code != _CONFLICT:
+        if (receipt.attempts or receipt.code == Code.CANCELLED) and code != _CONFLICT:
             # A replay of what failed need not compute again what its parts have computed.
             shared = receipt.code in (None, Code.CANCELLED)
             name = (taken.command_type, taken.identity.id, taken.generation)
@@ -220,13 +224,13 @@ class HeavyLane:
         return code
 
     @asynccontextmanager
-    async def _slot(self, taken: Taken, *, alone: bool) -> AsyncIterator[bool]:
+    async def _slot(self, taken: Taken, *, alone: bool, begun: bool) -> AsyncIterator[bool]:
         """A compute slot; False, without one, when the command is cancelled while it waits.
 
         What is not begun in any case needs none.
         """
         services = self._services
-        if taken.unfit(services.now()) is not None:
+        if not begun and taken.unfit(services.now()) is not None:
             yield True
             return
         cancelled = asyncio.Event()

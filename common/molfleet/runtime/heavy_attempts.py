@@ -6,6 +6,7 @@ import asyncio
 import shutil
 import time
 from contextlib import suppress
+from dataclasses import replace
 from uuid import UUID
 
 from molfleet.blobs.port import BlobError
@@ -134,8 +135,8 @@ class _Runner:
                 result = verdict
             case PartsWanted():
                 await self._end(attempt_id, Ending.NOT_COUNTED)
-                log.info("the command waits for its parts", parts=len(outcome.parts))
-                return outcome
+                log.info("the command waits for its parts", open=len(outcome.parts), parts=outcome.total)
+                return replace(outcome, attempt=begun)
             case Away(message):
                 await self._end(attempt_id, Ending.NOT_COUNTED)
                 await delete_outputs(self._services, report.outputs)

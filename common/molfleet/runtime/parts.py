@@ -27,6 +27,8 @@ class AwaitedParts:
         self._patience = patience
         self._taken = taken
         self._feed = ProgressFeed(services, taken)
+        self._feed.attempt = wanted.attempt
+        self._total = wanted.total
         parts = [services.announcer.part_of(value) for value in wanted.parts]
         self._messages = [
             Outgoing(
@@ -45,14 +47,13 @@ class AwaitedParts:
 
     async def done(self) -> bool:
         """Whether all have an outcome now; reports how far they are."""
-        watched = self._open[:_WATCHED]
-        there = await asyncio.gather(*(self._has_receipt(*name) for name in watched))
-        self._open = [
-            *(name for name, found in zip(watched, there, strict=True) if not found),
-            *self._open[len(watched) :],
-        ]
-        total = len(self._messages)
-        finished = total - len(self._open)
+        found = True
+        while self._open and found:
+            watched, rest = self._open[:_WATCHED], self._open[_WATCHED:]
+            there = await asyncio.gather(*(self._has_receipt(*name) for name in watched))
+            found = all(there)
+            self._open = [name for name, known in zip(watched, there, strict=True) if not known] + rest
+        total, finished = self._total, self._total - len(self._open)
         self._feed.report(
             {
                 "stage": "parts",
@@ -62,9 +63,6 @@ class AwaitedParts:
             }
         )
         return not self._open
-
-    def close(self) -> None:
-        self._feed.close()
 
     async def _has_receipt(self, command_type: str, command_id: UUID) -> bool:
         services, generation = self._services, self._taken.generation

@@ -8,6 +8,7 @@ from typing import Any
 from molfleet.broker.port import BrokerDenied, MessageTooLarge, Outgoing
 from molfleet.errors import Unavailable
 from molfleet.messages.generated import CommandProgressed
+from molfleet.messages.record import Part
 from molfleet.runtime.intake import Taken
 from molfleet.runtime.services import Services
 from molfleet.telemetry.logs import get_logger
@@ -18,7 +19,10 @@ _PAUSE_S = 0.25
 
 
 class ProgressFeed:
-    """Publishes the latest report at most four times a second; what comes faster is passed over."""
+    """Publishes the latest report at most four times a second; what comes faster is passed over.
+
+    A part of a command has none: its whole tells how far all of them are.
+    """
 
     def __init__(self, services: Services, taken: Taken) -> None:
         self._services = services
@@ -29,6 +33,8 @@ class ProgressFeed:
         self._sender: asyncio.Task[None] | None = None
 
     def report(self, fields: dict[str, Any]) -> None:
+        if isinstance(self._taken.identity, Part):
+            return
         self._latest = fields
         if self._sender is None or self._sender.done():
             self._sender = asyncio.create_task(self._send())

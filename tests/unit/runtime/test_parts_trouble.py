@@ -1,0 +1,198 @@
+"""Commands in parts when something goes wrong: replays, deaths, expiry, redelivery, shutdown."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from molfleet.errors import Code
+from molfleet.messages.generated import (
+    BlobRef,
+    CalculateFeatureVectors,
+    CalculateFeatureVectorsChunk,
+    CancelCommand,
+    CommandProgressed,
+    FeatureVectorsCalculated,
+    FeatureVectorsCalculationFailed,
+    FeatureVectorsChunkCalculated,
+    FeatureVectorsChunkFailed,
+)
+from molfleet.messages.record import Command
+from molfleet.runtime.handler import Context, Handler, HandlerTable
+from molfleet.runtime.steps import Step
+from tests import builders, toy_parts
+from tests.harness import Fleet, until
+from tests.unit.runtime.commands import TOPIC, failure, settled
+from tests.unit.runtime.test_parts import PARTS, Case, joined, shared
+
+SECOND = (("molfleet-generation", b"2"),)
+
+
+@pytest.fixture
+async def fleet(tmp_path: Path) -> Fleet:
+    return Fleet(tmp_path)
+
+
+def cutter(command: CalculateFeatureVectors, context: Context) -> FeatureVectorsCalculated:
+    """Keeps what its part reads, and dies once between the cut and the sending of the part."""
+    kept = context.checkpoint("cut")
+    if kept is None:
+        path = context.scratch / "kept.txt"
+        path.write_text("kept")
+        ref = context.keep(path)
+        cut = context.scratch / "cut"
+        cut.write_text(ref.model_dump_json())
+        context.put_checkpoint("cut", cut)
+        os.kill(os.getpid(), 9)
+    source = BlobRef.model_validate_json((kept or Path()).read_text())
+    part = toy_parts.part(command, 0, "").model_copy(update={"source": source})
+    (event,) = context.spread([part])
+    assert isinstance(event, FeatureVectorsChunkCalculated)
+    return FeatureVectorsCalculated.answer(
+        command,
+        output=context.store(context.fetch(event.rows)),
+        summary=event.rows,
+        records=1,
+        structures=1,
+        failed=0,
+        columns=1,
+    )
+
+
+def reader(command: CalculateFeatureVectorsChunk, context: Context) -> FeatureVectorsChunkCalculated:
+    """Copies what it reads, and says how far it is."""
+    context.progress("copying", 0.5)
+    ref = context.keep(context.fetch(command.source))
+    return FeatureVectorsChunkCalculated.answer(command, rows=ref, totals=ref, records=1)
+
+
+HANDLERS: HandlerTable = {
+    CalculateFeatureVectors: Handler(cutter, failure=FeatureVectorsCalculationFailed),
+    CalculateFeatureVectorsChunk: Handler(reader, failure=FeatureVectorsChunkFailed),
+}
+CUTTING = f"{__name__}:HANDLERS"
+
+
+def progress(fleet: Fleet) -> list[CommandProgressed]:
+    records = fleet.broker.records("fleet.progress")
+    return [event for event in map(fleet.decoded, records) if isinstance(event, CommandProgressed)]
+
+
+async def cancel(fleet: Fleet, command: Command) -> None:
+    await fleet.send(CancelCommand(**builders.identity(command_id=command.id)))
+
+
+async def test_a_replay_of_what_was_cancelled_computes_again_what_the_cancellation_removed(
+    fleet: Fleet, tmp_path: Path
+) -> None:
+    case = Case(tmp_path, "store", "wait")
+    async with fleet.worker(toy_parts.TABLE, settings={"slots": 2}):
+        await fleet.send(case.command)
+        await until(lambda: bool(shared(fleet, case.command)) and case.marker(1).exists())
+        await settled(fleet, PARTS, 1)
+        await cancel(fleet, case.command)
+        assert (await failure(fleet, case.command)).code == Code.CANCELLED
+        await settled(fleet, PARTS, 2)
+        await until(lambda: not shared(fleet, case.command))
+        case.log.with_name("go").touch()
+        await fleet.send(case.command, SECOND)
+        await until(lambda: len(fleet.terminal(case.command)) == 2)
+        assert joined(fleet, fleet.terminal(case.command)[1]) == "0;1;"
+
+
+async def test_a_replay_of_what_succeeded_computes_its_parts_again(fleet: Fleet, tmp_path: Path) -> None:
+    case = Case(tmp_path, "store", "store")
+    async with fleet.worker(toy_parts.TABLE):
+        await fleet.send(case.command)
+        assert joined(fleet, await fleet.outcome(case.command)) == "0;1;"
+        await until(lambda: not shared(fleet, case.command))
+        await fleet.send(case.command, SECOND)
+        await until(lambda: len(fleet.terminal(case.command)) == 2)
+        assert joined(fleet, fleet.terminal(case.command)[1]) == "0;1;"
+
+
+async def test_a_death_after_the_cut_leaves_what_the_parts_read(fleet: Fleet, tmp_path: Path) -> None:
+    command = builders.calculate_feature_vectors()
+    async with fleet.worker(CUTTING):
+        await fleet.send(command)
+        assert joined(fleet, await fleet.outcome(command)) == "kept"
+        await until(lambda: not shared(fleet, command))
+
+
+async def test_what_was_kept_goes_when_the_command_is_cancelled_before_its_parts_are_sent(
+    fleet: Fleet, tmp_path: Path
+) -> None:
+    command = builders.calculate_feature_vectors()
+
+    async def cancelled(step: Step) -> None:
+        if step is Step.RELEASED:
+            return
+        if step is Step.CHILD_STARTED and shared(fleet, command):
+            await cancel(fleet, command)
+
+    async with fleet.worker(CUTTING, hook=cancelled):
+        await fleet.send(command)
+        assert (await failure(fleet, command)).code == Code.CANCELLED
+        await until(lambda: not shared(fleet, command))
+
+
+async def test_parts_tell_no_progress_of_their_own(fleet: Fleet, tmp_path: Path) -> None:
+    command = builders.calculate_feature_vectors()
+    async with fleet.worker(CUTTING):
+        await fleet.send(command)
+        await fleet.outcome(command)
+    assert {event.id for event in progress(fleet)} <= {command.id}
+
+
+async def test_a_command_that_began_in_time_may_expire_while_its_parts_are_computed(
+    fleet: Fleet, tmp_path: Path
+) -> None:
+    case = Case(tmp_path, "wait")
+    soon = datetime.now(UTC) + timedelta(seconds=2)
+    case.command = case.command.model_copy(update={"expires_at": soon})
+    async with fleet.worker(toy_parts.TABLE):
+        await fleet.send(case.command)
+        await until(lambda: case.marker(0).exists())
+        await until(lambda: datetime.now(UTC) > soon)
+        case.log.with_name("go").touch()
+        assert joined(fleet, await fleet.outcome(case.command)) == "0;"
+
+
+async def test_progress_is_about_the_whole_whoever_waits_for_the_rest(fleet: Fleet, tmp_path: Path) -> None:
+    case = Case(tmp_path, "store", "store", "wait")
+    async with fleet.worker(toy_parts.TABLE, settings={"slots": 3}):
+        await fleet.send(case.command)
+        await until(lambda: case.marker(2).exists())
+        await settled(fleet, PARTS, 2)
+    before = len(progress(fleet))
+    async with fleet.worker(toy_parts.TABLE, settings={"slots": 3}):
+        await until(lambda: any(event.id == case.command.id for event in progress(fleet)[before:]))
+        case.log.with_name("go").touch()
+        await fleet.outcome(case.command)
+    told = [event.message for event in progress(fleet)[before:] if event.id == case.command.id]
+    assert set(told) <= {"2 of 3 parts are computed", "3 of 3 parts are computed", ""}
+    assert all(event.attempt > 0 for event in progress(fleet))
+
+
+async def test_a_cancelled_command_is_cleared_up_after_by_whoever_repeats_its_answer(
+    fleet: Fleet, tmp_path: Path
+) -> None:
+    case = Case(tmp_path, "store", "hang")
+
+    async def broken(step: Step) -> None:
+        if step is Step.PUBLISHED and fleet.terminal(case.command):
+            raise RuntimeError("the worker dies here")
+
+    async with fleet.worker(toy_parts.TABLE, settings={"slots": 2}, hook=broken):
+        await fleet.send(case.command)
+        await until(lambda: case.marker(1).exists())
+        await settled(fleet, PARTS, 1)
+        await cancel(fleet, case.command)
+        await until(lambda: bool(fleet.terminal(case.command)))
+    assert shared(fleet, case.command)
+    async with fleet.worker(toy_parts.TABLE):
+        await settled(fleet, TOPIC, 1)
+        await until(lambda: not shared(fleet, case.command), 10)
