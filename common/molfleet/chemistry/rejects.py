@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import csv
 import shutil
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TextIO
 
 from molfleet.chemistry.records import Reject
 from molfleet.errors import RecordCode
 
 COLUMNS = ("record", "line", "title", "code", "message")
+_CSV_END = "\r\n"
 
 
 class RejectsFile:
@@ -35,7 +38,7 @@ class RejectsFile:
         self._wants_blocks = blocks
         self._blocks: BinaryIO | None = None
         self._file = path.open("w", encoding="utf-8", newline="")
-        self._csv = csv.writer(self._file, lineterminator="\n")
+        self._csv = csv.writer(_LineFeeds(self._file), lineterminator=_CSV_END)
         self._csv.writerow(COLUMNS)
 
     def __enter__(self) -> RejectsFile:
@@ -59,7 +62,7 @@ class RejectsFile:
 
     def append_file(self, path: Path, blocks: Path | None) -> None:
         """Take in another rejects file, of records behind these, and its originals."""
-        with path.open(encoding="utf-8", newline="") as file:
+        with path.open(encoding="utf-8", newline="") as file, _cells_of_any_size():
             self.append(map(_reject_of, csv.DictReader(file)))
         if blocks is not None:
             with blocks.open("rb") as originals:
@@ -79,6 +82,30 @@ class RejectsFile:
             file.write(line_end)
         if not block.startswith(b"$$$$") and b"\n$$$$" not in block:
             file.write(b"$$$$" + line_end)
+
+
+class _LineFeeds:
+    """Rows end in line feeds alone.
+
+    csv quotes a carriage return within a cell only where its own rows end in one (before Python 3.13);
+    unquoted, readers would take it for the end of the row.
+    """
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def write(self, row: str) -> int:
+        return self._file.write(f"{row.removesuffix(_CSV_END)}\n")
+
+
+@contextmanager
+def _cells_of_any_size() -> Iterator[None]:
+    """Lifts csv's limit of 128 KiB, which some titles exceed; the limit is the whole process's."""
+    limit = csv.field_size_limit(sys.maxsize)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(limit)
 
 
 def _reject_of(row: dict[str, str]) -> Reject:

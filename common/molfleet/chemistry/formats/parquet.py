@@ -55,7 +55,8 @@ class ParquetRecords(Records):
             if field.name != structure_column and not pa.types.is_nested(field.type)
         )
         structure_at = None if structure_column is None else self.header.index(structure_column)
-        at = title_column(self.header, structure_at)
+        named = tuple(name if name in self._kept else "" for name in self.header)
+        at = title_column(named, structure_at)
         self._title = None if at is None else self.header[at]
         # What every record needs is read apart from what is read only when properties are asked for.
         self._needed = _Cursor(path, [name for name in (structure_column, self._title) if name is not None])
