@@ -47,7 +47,8 @@ def features(
         str | None, typer.Option(help="sdf, mol, smi, csv, tsv or parquet; without: found.")
     ] = None,
     record_time_limit: Annotated[
-        float | None, typer.Option(min=0.001, help="Seconds for one record; beyond, it is a reject.")
+        float | None,
+        typer.Option(min=0.001, help="Seconds for each step of a record; beyond, it is a reject."),
     ] = None,
     set_: running.Set = None,
     processes: running.Processes = None,

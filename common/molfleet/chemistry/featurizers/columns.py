@@ -13,6 +13,7 @@ import numpy as np
 
 from molfleet.chemistry.featurizers.base import Featurizer, FeaturizerRow, Packed
 from molfleet.chemistry.featurizers.spec import Parameter, Spec, SpecValue, Value, resolve
+from molfleet.chemistry.formats.unpack import plain_name
 from molfleet.errors import Code, Rejected
 
 if TYPE_CHECKING:
@@ -230,7 +231,7 @@ def _told(there: Sequence[str]) -> str:
 
 
 def _file(records: Records) -> str:
-    return records.path.name.removesuffix(".unpacked")
+    return plain_name(records.path)
 
 
 def _invalid(sentence: str, column: str | None = None) -> Rejected:
