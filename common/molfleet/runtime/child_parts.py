@@ -7,7 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from uuid import UUID
 
-from molfleet.errors import Code, Rejected
+from molfleet.blobs.port import BlobError
+from molfleet.errors import Code, Rejected, Unavailable
+from molfleet.ledger.encoding import UnreadableEntry
 from molfleet.ledger.receipts import Receipt, Receipts
 from molfleet.messages.codec import Codec
 from molfleet.messages.record import FailureEvent, Part, TerminalEvent
@@ -41,10 +43,16 @@ class PartOutcomes:
         self._generation = generation
 
     def of(self, parts: Sequence[Part]) -> list[TerminalEvent]:
-        """The success events in order. Raises PartsMissing; Rejected when all are done, some in vain."""
-        event_of = partial(self._event, self._earlier())
-        with ThreadPoolExecutor(_AT_ONCE) as threads:
-            found = list(threads.map(event_of, parts))
+        """The success events in order. Raises PartsMissing; Rejected when all are done, some in vain.
+
+        Raises Unavailable where receipts cannot be read: that is no fault of the command's.
+        """
+        try:
+            event_of = partial(self._event, self._earlier())
+            with ThreadPoolExecutor(_AT_ONCE) as threads:
+                found = list(threads.map(event_of, parts))
+        except (BlobError, UnreadableEntry) as error:
+            raise Unavailable(str(error)) from error
         missing = [part for part, event in zip(parts, found, strict=True) if event is None]
         if missing:
             raise PartsMissing(missing, len(parts))

@@ -69,14 +69,10 @@ class ChildContext:
         return value
 
     def fetch(self, ref: BlobRef) -> Path:
-        target = self._target(ref)
-        info = resolve(
-            self._store,
-            ref,
-            target,
-            self._settings.blobs.max_input_bytes,
-            state_bucket=self._forbidden(ref),
-        )
+        target, forbidden = self._target(ref), self._forbidden(ref)
+        # The limit is for inputs; what parts have computed may be larger.
+        largest = None if forbidden is None else self._settings.blobs.max_input_bytes
+        info = resolve(self._store, ref, target, largest, state_bucket=forbidden)
         self._pinned[ref.bucket, ref.key] = info
         return target
 

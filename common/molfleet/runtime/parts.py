@@ -29,21 +29,26 @@ class AwaitedParts:
         self._feed = ProgressFeed(services, taken)
         self._feed.attempt = wanted.attempt
         self._total = wanted.total
-        parts = [services.announcer.part_of(value) for value in wanted.parts]
-        self._messages = [
-            Outgoing(
-                services.topics.command_topic_of(part.full_name),
-                str(part.id).encode(),
-                *services.announcer.part(taken.origin, part),
-                turn=number,
-            )
-            for number, part in enumerate(parts)
-        ]
-        self._open = [(part.full_name, part.id) for part in parts]
+        self._wanted = wanted.parts
+        self._open: list[tuple[str, UUID]] = []
 
     async def send(self) -> None:
         """Give them to the fleet. One that is sent twice is answered by its receipt."""
-        await self._patience(lambda: self._services.producer.publish(self._messages))
+        # Of ten thousand this takes seconds; the loop has leases to renew meanwhile.
+        messages = await asyncio.to_thread(self._messages)
+        await self._patience(lambda: self._services.producer.publish(messages))
+
+    def _messages(self) -> list[Outgoing]:
+        """The parts as they are sent; from here on only their names are held."""
+        services, messages = self._services, []
+        for number, value in enumerate(self._wanted):
+            part = services.announcer.part_of(value)
+            topic, key = services.topics.command_topic_of(part.full_name), str(part.id).encode()
+            encoded = services.announcer.part(self._taken.origin, part)
+            messages.append(Outgoing(topic, key, *encoded, turn=number))
+            self._open.append((part.full_name, part.id))
+        self._wanted = ()
+        return messages
 
     async def done(self) -> bool:
         """Whether all have an outcome now; reports how far they are."""

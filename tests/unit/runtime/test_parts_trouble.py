@@ -196,3 +196,31 @@ async def test_a_cancelled_command_is_cleared_up_after_by_whoever_repeats_its_an
     async with fleet.worker(toy_parts.TABLE):
         await settled(fleet, TOPIC, 1)
         await until(lambda: not shared(fleet, case.command), 10)
+
+
+async def test_the_limit_of_inputs_is_none_of_what_parts_hand_over(tmp_path: Path) -> None:
+    fleet, command = (
+        Fleet(tmp_path, MOLFLEET_BLOBS_MAX_INPUT_BYTES="3"),
+        builders.calculate_feature_vectors(),
+    )
+    async with fleet.worker(CUTTING):
+        await fleet.send(command)
+        assert joined(fleet, await fleet.outcome(command)) == "kept"
+
+
+async def test_a_damaged_receipt_of_a_part_fails_no_command(fleet: Fleet, tmp_path: Path) -> None:
+    case = Case(tmp_path, "store", "wait")
+    async with fleet.worker(toy_parts.TABLE, settings={"slots": 2}):
+        await fleet.send(case.command)
+        await until(lambda: case.marker(1).exists())
+        await settled(fleet, PARTS, 1)
+    keys = fleet.store.list("molfleet-state", "receipts/")
+    (receipt,) = (info.key for info in keys if "Chunk" in info.key)
+    good = fleet.store.read("molfleet-state", receipt)[0]
+    fleet.store.put("molfleet-state", receipt, b"{")
+    case.log.with_name("go").touch()
+    async with fleet.worker(toy_parts.TABLE):
+        await until(lambda: case.runs["whole"] > 3 or bool(fleet.terminal(case.command)))
+        assert fleet.terminal(case.command) == []
+        fleet.store.put("molfleet-state", receipt, good)
+        assert joined(fleet, await fleet.outcome(case.command)) == "0;1;"
