@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as json_module
 import shlex
+import sys
 import tempfile
 from contextlib import suppress
 from pathlib import Path
@@ -144,7 +145,7 @@ def _report(json: bool, event: FeatureVectorsCalculated, paths: list[Path]) -> N
         )
     print()
     code = f"import molfleet.features as f; print(f.read({json_module.dumps(str(paths[0]))}).frame())"
-    print(f"python -c {shlex.quote(code)}")
+    print(f"{shlex.quote(sys.executable)} -c {shlex.quote(code)}")
 
 
 def _size(size: float) -> str:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import math
 from pathlib import Path
 
@@ -235,6 +236,12 @@ def test_free_text_is_no_category(tmp_path: Path) -> None:
 def test_a_column_that_is_blank_throughout_has_no_categories(tmp_path: Path) -> None:
     records = open_records(write(tmp_path, "a.csv", "smiles,c\nC,\nCC, \n"))
     assert "'c' is blank in every record of a.csv" in refused("COLUMNS:categorical=c", records).message
+
+
+def test_a_file_that_was_unpacked_is_named_as_its_user_knows_it(tmp_path: Path) -> None:
+    packed = tmp_path / "a.csv.gz"
+    packed.write_bytes(gzip.compress(gzip.compress(TABLE.encode())))
+    assert "COLUMNS: a.csv has no column" in str(refused("COLUMNS:numeric=no", open_records(packed)))
 
 
 def test_a_table_without_any_numeric_column_says_what_it_has(tmp_path: Path) -> None:
