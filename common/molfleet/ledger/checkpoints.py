@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from urllib.parse import unquote
 from uuid import UUID
@@ -12,6 +14,9 @@ from molfleet.ledger.keys import Keys
 
 #: Ends the name of the checkpoint of a command that shares something with parts.
 PARTS = "-parts"
+
+#: Deleted at once: thousands of parts leave tens of thousands of blobs.
+_AT_ONCE = 16
 
 
 class Checkpoints:
@@ -70,5 +75,10 @@ class Checkpoints:
         self._delete(found)
 
     def _delete(self, found: Iterable[BlobInfo]) -> None:
-        for info in list(found):
-            self._store.delete(self._bucket, info.key)
+        keys = [info.key for info in found]
+        if len(keys) > 1:
+            with ThreadPoolExecutor(min(_AT_ONCE, len(keys))) as threads:
+                for _ in threads.map(partial(self._store.delete, self._bucket), keys):
+                    pass
+        elif keys:
+            self._store.delete(self._bucket, keys[0])

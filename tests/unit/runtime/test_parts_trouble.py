@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import UUID, uuid4
 
 import pytest
 
 from molfleet.errors import Code
+from molfleet.ledger.checkpoints import PARTS as PARTS_SHARED
+from molfleet.ledger.checkpoints import Checkpoints
+from molfleet.ledger.keys import Keys
 from molfleet.messages.generated import (
     BlobRef,
     CalculateFeatureVectors,
@@ -224,3 +228,26 @@ async def test_a_damaged_receipt_of_a_part_fails_no_command(fleet: Fleet, tmp_pa
         assert fleet.terminal(case.command) == []
         fleet.store.put("molfleet-state", receipt, good)
         assert joined(fleet, await fleet.outcome(case.command)) == "0;1;"
+
+
+def test_clearing_up_takes_what_this_generation_and_earlier_ones_shared(
+    fleet: Fleet, tmp_path: Path
+) -> None:
+    store, keys, whole, kind = fleet.store, Keys(), uuid4(), CalculateFeatureVectors.full_name
+    store.ensure_bucket("molfleet-state")
+    checkpoints = Checkpoints(store, "molfleet-state")
+    (tmp_path / "note").touch()
+    for generation in (1, 2, 3):
+        checkpoints.put(kind, whole, generation, f"x{PARTS_SHARED}", tmp_path / "note", tmp_path / "no")
+        for part in range(100):
+            key = keys.kept(whole, generation, uuid4(), uuid4())
+            store.put("molfleet-state", f"{key}rows-{part}", b"rows")
+    checkpoints.delete_all(kind, whole, 2)
+    left = {key.removeprefix(keys.shared(whole)).partition("/")[0] for key in _keys(fleet, whole)}
+    assert (left, len(_keys(fleet, whole))) == ({"g3"}, 100)
+    assert checkpoints.names(kind, whole, 2) == frozenset()
+    assert checkpoints.names(kind, whole, 3)
+
+
+def _keys(fleet: Fleet, whole: UUID) -> list[str]:
+    return [info.key for info in fleet.store.list("molfleet-state", f"shared/{whole}/")]
