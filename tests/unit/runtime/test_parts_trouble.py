@@ -251,3 +251,37 @@ def test_clearing_up_takes_what_this_generation_and_earlier_ones_shared(
 
 def _keys(fleet: Fleet, whole: UUID) -> list[str]:
     return [info.key for info in fleet.store.list("molfleet-state", f"shared/{whole}/")]
+
+
+async def test_what_waits_for_parts_is_handed_back_before_the_grace_period_ends(
+    fleet: Fleet, tmp_path: Path
+) -> None:
+    """Nobody serves the parts; past the harness's patience the test would fail."""
+    case = Case(tmp_path, "store", "store")
+    async with fleet.worker(toy_parts.TABLE, only=[TOPIC], settings={"grace_s": 3600.0}):
+        await fleet.send(case.command)
+        await until(lambda: len(fleet.broker.records(PARTS)) == 2)
+        await until(lambda: bool(progress(fleet)))
+    assert (fleet.terminal(case.command), fleet.committed(TOPIC)) == ([], 0)
+
+
+async def test_a_file_replaced_while_its_parts_wait_fails_and_a_replay_takes_the_new_one(
+    fleet: Fleet,
+) -> None:
+    store, table = fleet.store, "workers.feature_vectors.handlers:HANDLERS"
+    store.ensure_bucket("inputs")
+    store.put("inputs", "giant.smi", b"CCO one\nCCN two\nCCC three\n")
+    command = builders.calculate_feature_vectors(source=builders.blob("giant.smi"))
+    sizes = {"split_records": 1, "part_records": 1}
+    async with fleet.worker(table, only=[TOPIC], settings=sizes):
+        await fleet.send(command)
+        await until(lambda: len(fleet.broker.records(PARTS)) == 3)
+        store.put("inputs", "giant.smi", b"CO four\nCN five\n")
+        async with fleet.worker(table, only=[PARTS], settings=sizes):
+            event = await failure(fleet, command)
+            assert (event.code, event.details["parts_failed"]) == (Code.BLOB_CHANGED, "3")
+            await fleet.send(command, SECOND)
+            await until(lambda: len(fleet.terminal(command)) == 2)
+    replayed = fleet.terminal(command)[1]
+    assert isinstance(replayed, FeatureVectorsCalculated)
+    assert replayed.records == 2
