@@ -10,7 +10,7 @@ import traceback
 from molfleet.blobs.factory import open_store
 from molfleet.errors import Code, Rejected, Unavailable
 from molfleet.messages.codec import Codec
-from molfleet.messages.record import TerminalEvent
+from molfleet.messages.record import Record, TerminalEvent
 from molfleet.runtime import frames
 from molfleet.runtime.child_parts import PartsMissing
 from molfleet.runtime.context import ChildContext
@@ -34,12 +34,7 @@ def main(sock: socket.socket) -> None:
     if not isinstance(row, Handler):
         raise TypeError(f"{job.command_type} is not a heavy command")
     try:
-        event = row.run(command, context)
-        if not isinstance(event, TerminalEvent):
-            raise TypeError(f"the handler returned {type(event).__name__}, which is no terminal event")
-        context.tell("done", {}, context.encoded(event))
-    except PartsMissing as missing:
-        context.tell("parts", {"total": missing.total}, *(context.encoded(part) for part in missing.parts))
+        _run(row, command, context)
     except Rejected as verdict:
         context.tell(
             "rejected",
@@ -67,3 +62,16 @@ def main(sock: socket.socket) -> None:
             "error",
             {"type": type(error).__name__, "message": str(error), "traceback": traceback.format_exc()},
         )
+
+
+def _run(row: Handler, command: Record, context: ChildContext) -> None:
+    """Run the handler and tell what it comes to. Raises what it raises, but PartsMissing."""
+    try:
+        event = row.run(command, context)
+    except PartsMissing as missing:
+        parts = [context.encoded(part) for part in missing.parts]
+        context.tell("parts", {"total": missing.total}, *parts)
+        return
+    if not isinstance(event, TerminalEvent):
+        raise TypeError(f"the handler returned {type(event).__name__}, which is no terminal event")
+    context.tell("done", {}, context.encoded(event))

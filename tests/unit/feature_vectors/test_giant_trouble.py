@@ -11,7 +11,14 @@ import pyarrow.parquet as pq
 import pytest
 from rdkit import Chem
 
-from molfleet.messages.generated import FeatureVectorsCalculated, FeaturizerSpec
+from molfleet.errors import Code
+from molfleet.messages.generated import (
+    FeatureVectorsCalculated,
+    FeatureVectorsCalculationFailed,
+    FeaturizerSpec,
+)
+from tests.builders import blob, calculate_feature_vectors
+from tests.harness import Fleet
 from tests.unit.feature_vectors.conftest import Calculate
 from tests.unit.feature_vectors.test_giant import files, settled
 
@@ -100,3 +107,17 @@ def test_parts_give_the_bytes_of_the_whole_of_a_parquet_file_of_many_types(
     assert isinstance(parts.event, FeatureVectorsCalculated), parts.event
     assert files(parts) == files(whole)
     assert settled(parts) == settled(whole)
+
+
+async def test_a_table_too_wide_for_the_messages_of_its_parts_is_told_so(tmp_path: Path) -> None:
+    fleet = Fleet(tmp_path, MOLFLEET_KAFKA_MAX_REQUEST_BYTES="30000")
+    fleet.store.ensure_bucket("inputs")
+    header = ",".join(["smiles", *(f"column_{number}" for number in range(3000))])
+    fleet.store.put("inputs", "wide.csv", f"{header}\nCCO\nCCN\nCCC\n".encode())
+    command = calculate_feature_vectors(source=blob("wide.csv"))
+    sizes = {"split_records": 1, "part_records": 2}
+    async with fleet.worker("workers.feature_vectors.handlers:HANDLERS", settings=sizes):
+        await fleet.send(command)
+        event = await fleet.outcome(command)
+    assert isinstance(event, FeatureVectorsCalculationFailed)
+    assert event.code == Code.RESULT_TOO_LARGE
