@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from time import perf_counter
 from typing import Any
 
@@ -129,21 +130,23 @@ class _Found:
     def __init__(self, work: ChunkWork, report: Report) -> None:
         self._work = work
         self._report = report
-        self._steps: list[tuple[int, Callable[[Any], Any], bool]] = [
-            (step, f.raw if f.needs == "molecule" else f.calculate_record, f.needs == "record")
-            for step, f in enumerate(work.featurizers, start=2)
-        ]
         self.numbers: list[int] = []
         self.raws: list[list[Any]] = [[] for _ in work.featurizers]
         self.texts: list[list[str | None]] = [[] for _ in (*work.identifiers, *work.carried)]
         self.rejects: list[Reject] = []
+        steps = [*zip(count(2), work.featurizers, self.raws)]
+        self._of_molecules = [(n, f.raw, raws.append) for n, f, raws in steps if f.needs == "molecule"]
+        self._of_records = [
+            (n, f.calculate_record, raws.append) for n, f, raws in steps if f.needs == "record"
+        ]
 
     def read(self, raws: Iterable[RawRecord]) -> dict[str, float]:
         """Work through the records; the seconds of each stage."""
-        work, report, steps = self._work, self._report, self._steps
+        work, report = self._work, self._report
+        of_molecules, of_records = self._of_molecules, self._of_records
         reads_structures = work.reads_structures
         standardize = None if isinstance(work.standardize, AsParsed) else work.standardize
-        texts = bool(self.texts)
+        texts, identifying_step = bool(self.texts), len(work.featurizers) + 2
         parsing = standardizing = calculating = identifying = 0.0
         now = perf_counter()
         for raw in raws:
@@ -168,14 +171,16 @@ class _Found:
                         message = "Standardizing left no atoms."
                         self.rejects.append(Reject.of(raw, RecordCode.EMPTY_MOLECULE, message))
                         continue
-                row = []
-                for step, calculate, of_record in steps:
+                for step, calculate, keep in of_molecules:
                     report(record, step)
-                    row.append(calculate(raw.properties if of_record else mol))
+                    keep(calculate(mol))
+                for step, calculate_record, keep in of_records:
+                    report(record, step)
+                    keep(calculate_record(raw.properties))
                 began, now = now, perf_counter()
                 calculating += now - began
                 if texts:
-                    step = len(steps) + 2
+                    step = identifying_step
                     report(record, step)
                     cells = self._texts_of(raw, mol)
                     began, now = now, perf_counter()
@@ -183,10 +188,10 @@ class _Found:
                     for column, text in zip(self.texts, cells, strict=True):
                         column.append(text)
             except Exception as error:  # whatever RDKit raises concerns this record alone
+                for kept in self.raws:
+                    del kept[len(self.numbers) :]
                 self.rejects.append(self._reject(raw, step, error))
                 continue
-            for column_raws, value in zip(self.raws, row, strict=True):
-                column_raws.append(value)
             self.numbers.append(record)
         return {
             "parse": parsing,

@@ -13,14 +13,13 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-import numpy.typing as npt
 
 from molfleet.chemistry.formats.text import BOM, decode
 from molfleet.chemistry.records import Chunk, RawRecord, Records
 from molfleet.chemistry.structures import MAX_STRUCTURE_BYTES
 
 _END = b"\n$$$$"
-_DOLLAR, _NEWLINE = ord("$"), ord("\n")
+_NEWLINE = ord("\n")
 _WINDOW = 2**20  # not below 4: the beginning of a line must not be cut
 #: A chunk above this size (it holds a giant record) is mapped instead of read.
 _READ_BYTES = 64 * 2**20
@@ -31,6 +30,8 @@ _TAG = re.compile(r"^>[^<\n]*<(.*)>[^>\n]*$")
 _ANY_TAG = re.compile(rb"^>[^<\n]*<([^\n]*)>[^>\n]*$", re.MULTILINE)
 #: Where RDKit, too, stops reading the structure; the properties follow.
 _MOL_END = b"\nM  END"
+#: Of each mark, the byte that mol blocks hardly have anywhere else.
+_RARE = {_END: 1, _MOL_END: 4}
 
 
 class SdfRecords(Records):
@@ -64,94 +65,106 @@ class SdfRecords(Records):
         with self.path.open("rb") as file:
             start = end = len(BOM) if not self.first_record and file.read(len(BOM)) == BOM else 0
             file.seek(start)
-            rest = False
-            for ends, lines, more in _record_ends(file, start, line):
+            position, here, rest = start, line, False
+            for window, ends, more in _windows(file):
+                seen = 0
                 for at in range(records_per_chunk - count - 1, len(ends), records_per_chunk):
-                    end = int(ends[at])
+                    here += _lines_in(window, seen, ends[at])
+                    seen, end = ends[at], position + ends[at]
                     yield Chunk(self.path, start, end, record, line, records_per_chunk)
-                    record, start, line = record + records_per_chunk, end, int(lines[at])
+                    record, start, line = record + records_per_chunk, end, here
+                here += _lines_in(window, seen, len(window))
                 count = (count + len(ends)) % records_per_chunk
-                end = int(ends[-1]) if len(ends) else end
-                rest = more
+                end = position + ends[-1] if ends else end
+                position, rest = position + len(window), more
         if rest:
             count, end = count + 1, self._size
         if count:
             yield Chunk(self.path, start, end, record, line, count)
 
     def read_chunk(self, chunk: Chunk) -> Iterator[RawRecord]:
-        data, start = _bytes_of(chunk)
-        lines = _Lines(data, start, chunk.first_line)
-        records = []
-        for index in range(-chunk.skip, chunk.count):
-            end = _next(data, start)
-            if index >= 0:
-                records.append(SdRecord(chunk.first_record + index, data, start, end, lines))
-            start = end
-        if isinstance(data, bytes):
-            # Between two molecules all of this would be cold in the processor's caches: all at once
-            # it costs a third. A giant record is cut out when it is asked for.
-            for raw in records:
-                raw.cut()
-        yield from records
+        places = _Places(chunk)
+        first = chunk.first_record
+        for index in range(chunk.count):
+            yield SdRecord(first + index, places, index)
 
 
 class SdRecord(RawRecord):
     """A record of an SD file, a range of its chunk's bytes; all else is looked up when asked for."""
 
-    __slots__ = ("_data", "_end", "_lines", "_start")
+    __slots__ = ("_index", "_places")
+    notation = "molblock"
 
-    def __init__(self, record: int, data: bytes | mmap.mmap, start: int, end: int, lines: _Lines) -> None:
+    def __init__(self, record: int, places: _Places, index: int) -> None:
         self.record = record
-        self.notation = "molblock"
-        self._properties = None
-        self._block = b""
-        self._data = data
-        self._start = start
-        self._end = end
-        self._lines = lines
+        self._places = places
+        self._index = index
 
     @property
     def line(self) -> int:
-        return self._lines.at(self._start)
+        return self._places.lines.at(self._places.starts[self._index])
 
     @property
     def title(self) -> str:
-        ending = self._data.find(b"\n", self._start, self._end)
-        return decode(self._data[self._start : self._end if ending < 0 else ending]).strip()
+        data, (start, end) = self._places.data, self._range
+        ending = data.find(b"\n", start, end)
+        return decode(data[start : end if ending < 0 else ending]).strip()
 
     @property
-    def block(self) -> bytes | str:
-        return self._block or self.cut()
-
-    def cut(self) -> bytes:
-        """Cut the structure out of the data."""
-        self._block = block = self._data[self._start : self._behind_structure() or self._end]
-        return block
+    def block(self) -> bytes:
+        places, index = self._places, self._index
+        return places.data[places.starts[index] : places.behind[index]]
 
     @property
     def original(self) -> bytes | None:
-        if self._end - self._start > MAX_ORIGINAL_BYTES:
-            return None
-        return self._data[self._start : self._end]
+        start, end = self._range
+        return None if end - start > MAX_ORIGINAL_BYTES else self._places.data[start:end]
 
     @property
     def properties(self) -> dict[str, str]:
-        if self._properties is None:
-            self._properties = fields(self._data[self._behind_structure() or self._start : self._end])
-        return self._properties
+        start, end = self._range
+        behind = self._places.behind[self._index]
+        return fields(self._places.data[start if behind == end else behind : end])
 
-    def _behind_structure(self) -> int:
-        """Where the line after `M  END` begins; 0 where the record has no such line."""
-        data, end = self._data, self._end
-        header = self._start
-        for _ in range(3):  # the title and two lines of comment may hold anything
-            header = data.find(b"\n", header, end) + 1
-            if not header:
-                return 0
-        mark = data.find(_MOL_END, header - 1, end)
-        if mark < 0:
-            return 0
-        return data.find(b"\n", mark + 1, end) + 1 or end
+    @property
+    def _range(self) -> tuple[int, int]:
+        starts = self._places.starts
+        return starts[self._index], starts[self._index + 1]
+
+
+class _Places:
+    """A chunk's bytes, where in them its records begin, and where the structure of each ends.
+
+    Found all at once: between two molecules, code and data of ours are cold in the processor's caches.
+    """
+
+    __slots__ = ("behind", "data", "lines", "starts")
+
+    def __init__(self, chunk: Chunk) -> None:
+        self.data, start = _bytes_of(chunk)
+        self.lines = _Lines(self.data, start, chunk.first_line)
+        for _ in range(chunk.skip):
+            start = _next(self.data, start)
+        self.starts = [start]
+        self.behind: list[int] = []
+        for _ in range(chunk.count):
+            end = _next(self.data, start)
+            self.starts.append(end)
+            self.behind.append(_behind_structure(self.data, start, end))
+            start = end
+
+
+def _behind_structure(data: bytes | mmap.mmap, start: int, end: int) -> int:
+    """Where the line after `M  END` begins; the end of a record that has no such line."""
+    header = start
+    for _ in range(3):  # the title and two lines of comment may hold anything
+        header = data.find(b"\n", header, end) + 1
+        if not header:
+            return end
+    mark = _find(data, _MOL_END, header - 1, end)
+    if mark < 0:
+        return end
+    return data.find(b"\n", mark + 1, end) + 1 or end
 
 
 class _Lines:
@@ -172,33 +185,44 @@ class _Lines:
         return self._line
 
 
-def _record_ends(
-    file: BinaryIO, position: int, line: int
-) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], bool]]:
-    """Where the records of a file end and the next begin, a window at a time, from `position` on.
+def _windows(file: BinaryIO) -> Iterator[tuple[bytes, list[int], bool]]:
+    """A file in windows of whole lines, where in each of them records end, and whether anything but
+    white space has followed the last of these ends so far.
 
-    Yields byte positions, the numbers of the lines that begin there (`line` begins at the first
-    `position`), and whether anything but white space has followed the last of them so far.
+    A line longer than a window goes through several.
     """
-    ending = rest = False  # whether a line that the window before cut through ends a record
     whole = True  # whether the window begins with a line
+    ending = rest = False  # whether the line that the window before cut through ends a record
     while window := file.read(_WINDOW) + file.readline(_WINDOW):
-        data = np.frombuffer(window + b"\0", np.uint8)
-        newlines = np.flatnonzero(data == _NEWLINE)
-        starts = np.concatenate([np.zeros(1, np.int64), newlines + 1])
-        ends_record = data[starts] == _DOLLAR
-        for at in np.flatnonzero(ends_record):
-            ends_record[at] = window.startswith(b"$$$$", starts[at])
-        if not whole:
-            ends_record[0] = ending
-        whole = not len(window) - starts[-1]
-        ending = not whole and bool(ends_record[-1])
-        at_line = np.flatnonzero(ends_record[:-1])
-        ends = newlines[at_line] + 1
-        rest = (rest and not len(ends)) or bool(window[ends[-1] if len(ends) else 0 :].strip())
-        yield ends + position, at_line + (line + 1), rest
-        position += len(window)
-        line += len(newlines)
+        ends: list[int] = []
+        ending = window.startswith(b"$$$$") if whole else ending
+        if ending and (end := window.find(b"\n") + 1):
+            ends.append(end)
+        start = ends[0] - 1 if ends else 0
+        while (mark := _find(window, _END, start)) >= 0 and (end := window.find(b"\n", mark + 1) + 1):
+            ends.append(end)
+            start = end - 1
+        rest = (rest and not ends) or bool(window[ends[-1] if ends else 0 :].strip())
+        whole = window.endswith(b"\n")
+        if (last := window.rfind(b"\n")) >= 0:
+            ending = window.startswith(b"$$$$", last + 1)
+        yield window, ends, rest
+
+
+def _lines_in(data: bytes, start: int, end: int) -> int:
+    """How many lines end there; several times quicker than `bytes.count`."""
+    return int(np.count_nonzero(np.frombuffer(data, np.uint8, end - start, start) == _NEWLINE))
+
+
+def _find(data: bytes | mmap.mmap, mark: bytes, start: int, end: int | None = None) -> int:
+    """`data.find(mark, start, end)`, quicker: a byte of the mark that is rare elsewhere is sought first."""
+    end, rare = len(data) if end is None else end, _RARE[mark]
+    at = data.find(mark[rare : rare + 1], start + rare, end) - rare
+    if at < start:
+        return -1
+    if data[at : min(at + len(mark), end)] == mark:
+        return at
+    return data.find(mark, at + 1, end)
 
 
 def _bytes_of(chunk: Chunk) -> tuple[bytes | mmap.mmap, int]:
@@ -217,7 +241,7 @@ def _bytes_of(chunk: Chunk) -> tuple[bytes | mmap.mmap, int]:
 
 def _next(data: bytes | mmap.mmap, start: int) -> int:
     """Where the record that begins at `start` ends: behind its `$$$$` line, or at the data's end."""
-    mark = start if data[start : start + 4] == b"$$$$" else data.find(_END, start)
+    mark = start if data[start : start + 4] == b"$$$$" else _find(data, _END, start)
     if mark < 0:
         return len(data)
     return (data.find(b"\n", mark + 1) + 1) or len(data)
