@@ -87,7 +87,7 @@ class WorkerSettings(_Group):
     deadline_s: float = Field(
         86_400.0, gt=0, description="Seconds one heavy command may compute, each attempt anew."
     )
-    record_time_limit_s: float = Field(5.0, gt=0, description="Seconds one molecule may take.")
+    record_time_limit_s: float = Field(5.0, gt=0, description="Seconds each step of one molecule may take.")
     split_records: int = Field(
         2_000_000, ge=1, description="A file of more records is shared out over the fleet."
     )

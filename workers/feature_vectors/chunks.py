@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from time import perf_counter
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -29,19 +29,33 @@ _CHUNK_BYTES = 8 * 2**20
 
 @dataclass(frozen=True)
 class IdentifierRow:
-    """An identifier of the standardized molecule, as a column of text."""
+    """An identifier of the standardized molecule, or of the record itself, as a column of text."""
 
     code: str
     title: str
-    calculate: Callable[[Chem.Mol], str]
+    calculate: Callable[[Chem.Mol, RawRecord], str]
+    needs: Literal["molecule", "record"] = "molecule"
     aliases: tuple[str, ...] = ()
 
+
+#: Untyped in RDKit.
+inchikey: Callable[[Chem.Mol], str] = Chem.MolToInchiKey
 
 IDENTIFIERS = Catalogue(
     "identifier",
     (
-        IdentifierRow("smiles", "Canonical isomeric SMILES", Chem.MolToSmiles),
-        IdentifierRow("inchikey", "InChIKey; empty where InChI cannot hold it", Chem.MolToInchiKey),
+        IdentifierRow("smiles", "Canonical isomeric SMILES", lambda mol, raw: Chem.MolToSmiles(mol)),
+        IdentifierRow(
+            "inchikey",
+            "InChIKey; empty where InChI cannot hold it",
+            lambda mol, raw: inchikey(mol),
+        ),
+        IdentifierRow(
+            "title",
+            "The record's own: an SD record's first line, what follows a SMILES, a column of names",
+            lambda mol, raw: raw.title,
+            needs="record",
+        ),
     ),
 )
 
@@ -61,6 +75,14 @@ class ChunkResult:
     rejects: list[Reject]
     seconds: dict[str, float] = field(default_factory=dict)
     changed: dict[str, int] = field(default_factory=dict)
+
+
+def needs_structures(
+    featurizers: Iterable[Featurizer], identifiers: Iterable[IdentifierRow], standardizes: bool
+) -> bool:
+    """Whether anything asks for the molecule; else records without a structure are as good."""
+    needs = {featurizer.needs for featurizer in featurizers} | {one.needs for one in identifiers}
+    return standardizes or "molecule" in needs
 
 
 def records_per_chunk(featurizers: Sequence[Featurizer]) -> int:
@@ -85,14 +107,6 @@ class ChunkWork:
     def steps(self) -> tuple[str, ...]:
         """The steps that are reported to the pool, by name."""
         return ("Parsing", "Standardizing", *(f.column for f in self.featurizers), "Identifying")
-
-    @property
-    def reads_structures(self) -> bool:
-        """Whether anything asks for the molecule; else records without a structure are as good."""
-        as_parsed = isinstance(self.standardize, AsParsed)
-        return bool(
-            self.identifiers or not as_parsed or any(f.needs == "molecule" for f in self.featurizers)
-        )
 
     def __call__(self, chunk: Chunk, report: Report) -> ChunkResult:
         losses = [Counter(f.losses) for f in self.featurizers]
@@ -144,8 +158,8 @@ class _Found:
         """Work through the records; the seconds of each stage."""
         work, report = self._work, self._report
         of_molecules, of_records = self._of_molecules, self._of_records
-        reads_structures = work.reads_structures
         standardize = None if isinstance(work.standardize, AsParsed) else work.standardize
+        reads_structures = needs_structures(work.featurizers, work.identifiers, standardize is not None)
         texts, identifying_step = bool(self.texts), len(work.featurizers) + 2
         parsing = standardizing = calculating = identifying = 0.0
         now = perf_counter()
@@ -201,7 +215,7 @@ class _Found:
         }
 
     def _texts_of(self, raw: RawRecord, mol: Any) -> list[str | None]:
-        cells: list[str | None] = [identifier.calculate(mol) for identifier in self._work.identifiers]
+        cells: list[str | None] = [identifier.calculate(mol, raw) for identifier in self._work.identifiers]
         if self._work.carried:
             properties = raw.properties
             cells += [properties.get(name) for name in self._work.carried]

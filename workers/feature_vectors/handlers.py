@@ -90,7 +90,6 @@ def _stored(
         plan.standardize.code,
         file_type=origin.file_type,
         structure_column=origin.structure_column,
-        specs=plan.specs,
         record_time_limit_s=plan.record_time_limit_s,
         rejects_sdf=blocks,
     )

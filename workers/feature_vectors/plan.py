@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from molfleet.chemistry.featurizers import FEATURIZERS, Featurizer, Spec
+from molfleet.chemistry.formats.unpack import plain_name
 from molfleet.chemistry.records import Records
 from molfleet.chemistry.standardize import STANDARDIZE, StandardizeRow
 from molfleet.errors import Code, Rejected
 from molfleet.messages.generated import CalculateFeatureVectors, CalculateFeatureVectorsChunk
-from workers.feature_vectors.chunks import IDENTIFIERS, ChunkWork, IdentifierRow
+from workers.feature_vectors.chunks import IDENTIFIERS, ChunkWork, IdentifierRow, needs_structures
 from workers.feature_vectors.summary import layout_metadata
 from workers.feature_vectors.table import Layout
 
@@ -59,11 +60,7 @@ class Plan:
     @property
     def needs_structures(self) -> bool:
         """Whether any column is about the molecule rather than about the record's own properties."""
-        return bool(
-            self.identifiers
-            or self.standardize.code != "none"
-            or any(featurizer.needs == "molecule" for featurizer in self.featurizers)
-        )
+        return needs_structures(self.featurizers, self.identifiers, self.standardize.code != "none")
 
     def fitted(self, records: Records) -> Plan:
         """The plan with what only the input can tell: its properties, the categories of its columns."""
@@ -109,7 +106,7 @@ def _carried(wanted: Sequence[str], records: Records) -> tuple[str, ...]:
             if name not in known:
                 raise Rejected(
                     Code.UNKNOWN_NAME,
-                    f"carry_properties: {records.path.name} has no column called {name!r}. "
+                    f"carry_properties: {plain_name(records.path)} has no column called {name!r}. "
                     f"Its columns: {', '.join(known) or 'none'}.",
                     details={"carry_properties": name},
                 )

@@ -6,7 +6,7 @@ import json
 import platform
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,7 @@ import pyarrow
 import rdkit
 
 from molfleet import __version__
-from molfleet.chemistry.featurizers import FEATURIZERS, Featurizer, Spec, SpecValue, text_of
-from molfleet.chemistry.featurizers.spec import resolve
+from molfleet.chemistry.featurizers import Featurizer
 from workers.feature_vectors.chunks import ChunkResult
 from workers.feature_vectors.counts import ColumnCounts
 from workers.feature_vectors.table import Layout
@@ -97,13 +96,12 @@ def write_summary(
     *,
     file_type: str | None = None,
     structure_column: str | None = None,
-    specs: Sequence[Spec] = (),
     record_time_limit_s: float | None = None,
     rejects_sdf: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write the summary as JSON.
 
-    `file_type` and `structure_column` are those found, `specs` those of the layout's featurizers;
+    `file_type` and `structure_column` are those found;
     `rejects_sdf` is the BlobRef of the rejected records. `seconds` are summed over processes,
     `elapsed_s` is wall time since `totals` began.
     """
@@ -118,7 +116,7 @@ def write_summary(
         "structure_column": structure_column,
         "standardize": standardize,
         "changed": dict(sorted(totals.changed.items())),
-        "featurizers": [full_text(spec) for spec in specs],
+        "featurizers": [featurizer.spec for featurizer in layout.featurizers],
         "record_time_limit_s": record_time_limit_s,
         "text_columns": [
             {"name": name, "filled": filled}
@@ -136,19 +134,6 @@ def write_summary(
     }
     path.write_text(json.dumps(summary, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     return path
-
-
-def full_text(spec: Spec) -> str:
-    """A spec's text form with every parameter, defaults included; raises what building it raises."""
-    row = FEATURIZERS.get(spec.type)
-    values = {
-        name: value
-        for name, value in resolve(spec, row.code, row.parameters).items()
-        if value is not None and value != ()
-    }
-    # As a field, a radius of 0 would mean the default.
-    fields: dict[str, Any] = {name: values.pop(name) for name in ("size", "radius") if values.get(name)}
-    return text_of(SpecValue(row.code, parameters=values, **fields))
 
 
 def _column(featurizer: Featurizer, counts: ColumnCounts) -> dict[str, Any]:

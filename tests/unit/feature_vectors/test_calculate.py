@@ -287,3 +287,14 @@ def test_a_wrong_command_fails_with_what_is_allowed(
     assert event.code == code
     assert said in event.message
     assert not event.retryable
+
+
+def test_a_records_own_title_is_an_identifier(calculate: Calculate, tmp_path: Path) -> None:
+    path = write(tmp_path, "a.smi", "CCO ethanol\nC1CC broken\nCCN\n")
+    outcome = calculate(path, identifiers=["title", "smiles"])
+    assert outcome.table.texts == {"title": ["ethanol", ""], "smiles": ["CCO", "CCN"]}
+    sdf = write(tmp_path, "a.sdf", sdf_of("CCO").replace("\n", "aspirin?\n", 1))
+    only = [FeaturizerSpec(type="COLUMNS", parameters={"numeric": ["dose"]})]
+    table = write(tmp_path, "a.csv", "name,dose\nx-1,2\n")
+    assert calculate(sdf, identifiers=["title"]).table.texts["title"][0].endswith("aspirin?")
+    assert calculate(table, identifiers=["title"], featurizers=only).table.texts == {"title": ["x-1"]}

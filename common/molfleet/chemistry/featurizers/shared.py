@@ -107,14 +107,14 @@ class Shared:
 
     @cached_property
     def state_areas(self) -> Sequence[float]:
-        assert self.states is not None
+        _ = self.states  # RDKit finds them on the molecule
         function: Any = EState_VSA.EState_VSA_
         areas: list[float] = function(self.mol, force=False).tolist()
         return areas
 
     @cached_property
     def area_states(self) -> Sequence[float]:
-        assert self.states is not None
+        _ = self.states
         function: Any = EState_VSA.VSA_EState_
         states: list[float] = function(self.mol, force=False).tolist()
         return states
