@@ -17,6 +17,9 @@ from molfleet.runtime.lane import Lane
 from molfleet.runtime.light import LightLane
 from molfleet.runtime.patience import Patience
 from molfleet.runtime.services import Services
+from molfleet.telemetry.logs import get_logger
+
+log = get_logger(__name__)
 
 _WAITING_PER_LANE = 32
 _BATCHES_IN_HAND = 4
@@ -74,7 +77,11 @@ def assemble_lanes(services: Services, broker: Broker, only: Collection[str]) ->
     unknown = sorted(set(only) - set(served))
     if unknown:
         raise ValueError(f"this worker does not serve {', '.join(unknown)}; it serves {', '.join(served)}")
-    return [_lane(services, broker, topic) for topic in served if not only or topic in only]
+    chosen = [topic for topic in served if not only or topic in only]
+    for topic in served:
+        if topic not in chosen and not services.topics.has_events(topic):
+            log.warning("other workers must compute the parts of commands", topic=topic)
+    return [_lane(services, broker, topic) for topic in chosen]
 
 
 def types_by_topic(topics: Topics, table: HandlerTable) -> dict[str, list[str]]:
