@@ -8,7 +8,7 @@ from typing import Any
 from rdkit.Chem import rdFingerprintGenerator
 
 from molfleet.chemistry.featurizers.base import Featurizer, FeaturizerRow
-from molfleet.chemistry.featurizers.packing import SparseBits, SparseCounts
+from molfleet.chemistry.featurizers.packing import BitVectors, SparseCounts
 from molfleet.chemistry.featurizers.spec import Parameter, size_parameter
 
 PAPER = "Rogers and Hahn, Extended-Connectivity Fingerprints, J. Chem. Inf. Model. 50 (2010) 742-754"
@@ -42,8 +42,9 @@ def _row(code: str, title: str, *, features: bool, counts: bool, chiral: bool) -
                 rdFingerprintGenerator.GetMorganFeatureAtomInvGen() if features else None
             ),
         )
-        kind = SparseCounts if counts else SparseBits
-        return kind(column, parameters["size"], generator.GetCountFingerprint)
+        if counts:
+            return SparseCounts(column, parameters["size"], generator.GetCountFingerprint)
+        return BitVectors(column, parameters["size"], generator.GetFingerprint)
 
     return FeaturizerRow(
         code=code,
