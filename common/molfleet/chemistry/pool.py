@@ -46,7 +46,7 @@ _WAITING_BYTES = 64 * 2**20
 _WAITING_CHUNKS = 4096
 
 _QUEUED = 2  # chunks given to one process: one at work, one waiting
-_TICK_S = 0.1
+_TICK_S = 0.05
 _SILENT_DEATHS = 3
 
 
@@ -126,7 +126,7 @@ class _Pool(Generic[R]):
         self._work = work
         self._steps: Sequence[str] = getattr(work, "steps", ())
         self._processes = processes
-        self._limit_s = limit_s
+        self._limit_s, self._tick_s = limit_s, min(_TICK_S, limit_s / 20)
         self._memory_bytes = memory_bytes
         self._context = multiprocessing.get_context("fork")
         self._shared = mmap.mmap(-1, processes * 8)
@@ -208,7 +208,7 @@ class _Pool(Generic[R]):
 
     def _listen(self) -> None:
         """Wait for a result, a death, or a tick of the clock."""
-        tick_s = min(_TICK_S, self._limit_s / 4)
+        tick_s = self._tick_s
         ready = wait([worker.connection for worker in self._workers], tick_s)
         now = time.monotonic()
         # Time that this process itself did not see (stopped, or busy elsewhere) is no record's fault.
@@ -240,7 +240,8 @@ class _Pool(Generic[R]):
             worker.seen, worker.seen_s = word, 0.0
             return
         worker.seen_s += passed
-        if worker.seen_s > self._limit_s:
+        # What the end of a process and the beginning of another cost is part of the limit.
+        if worker.seen_s > self._limit_s - 2 * self._tick_s:
             worker.process.kill()
             self._bury(worker, RecordCode.TIMEOUT)
 
