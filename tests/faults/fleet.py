@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import uuid4
@@ -17,7 +18,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from molfleet.blobs.factory import open_store
 from molfleet.broker.kafka import KafkaBroker
-from molfleet.broker.port import Headers, Incoming, Outgoing, Partition
+from molfleet.broker.port import BrokerUnavailable, Headers, Incoming, Outgoing, Partition
 from molfleet.broker.topics import Topics, load_topics
 from molfleet.local.node import free_ports, last_words
 from molfleet.local.tether import spawn
@@ -191,9 +192,11 @@ class FaultFleet:
     async def outcome(self, command: Command, patience_s: float = PATIENCE_S) -> TerminalEvent:
         deadline = time.monotonic() + patience_s
         while time.monotonic() < deadline:
-            for event in await self.events(command):
-                if isinstance(event, TerminalEvent):
-                    return event
+            # Brokers that have just come back may not know each other yet.
+            with suppress(BrokerUnavailable):
+                for event in await self.events(command):
+                    if isinstance(event, TerminalEvent):
+                        return event
         logs = "\n".join(last_words(worker.log, 12) for worker in self.workers)
         raise AssertionError(f"{command.full_name} {command.id} has no outcome\n{logs}")
 
