@@ -124,11 +124,6 @@ class ColumnCounts:
         """Of no rows yet."""
         return cls.of(featurizer, np.empty((0, featurizer.width), featurizer.dtype))
 
-    @property
-    def missing(self) -> npt.NDArray[np.int64] | None:
-        """Of each descriptor, the rows that have none."""
-        return self.moments.missing if self.moments else None
-
     def never_set(self, size: int) -> int:
         """How many of the `size` columns no row has set; 0 for descriptors."""
         return size - int(np.bitwise_count(self.ever_set).sum()) if self.ever_set is not None else 0

@@ -13,6 +13,7 @@ import numpy as np
 
 from molfleet.chemistry.featurizers.base import Featurizer, FeaturizerRow, Packed
 from molfleet.chemistry.featurizers.spec import Parameter, Spec, SpecValue, Value, resolve
+from molfleet.chemistry.formats.tables import TITLES
 from molfleet.chemistry.formats.unpack import plain_name
 from molfleet.errors import Code, Rejected
 
@@ -27,9 +28,7 @@ NUMERIC_SHARE = 0.95
 
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _WORDS = {"true": 1.0, "yes": 1.0, "false": 0.0, "no": 0.0}
-_NAMES_OF_RECORDS = frozenset(
-    {"id", "name", "title", "compound", "compound_id", "mol_id", "molecule_id", "cid", "index"}
-)
+_NAMES_OF_RECORDS = TITLES | {"index"}
 _LIMIT = float(np.finfo(np.float32).max)
 _COLUMNS_TOLD = 50
 

@@ -20,7 +20,8 @@ MAX_QUOTED_ROW = 2**20
 _OPENED = re.compile(rb'"(?:[^"]|"")*+"')
 _CLOSED = re.compile(rb'(?:[^"]|"")*+"')
 _QUOTED = re.compile(r'"((?:[^"]|"")*+)"')
-_TITLES = frozenset({"id", "name", "title", "compound", "compound_id", "mol_id", "molecule_id", "cid"})
+#: Columns that name the record.
+TITLES = frozenset({"id", "name", "title", "compound", "compound_id", "mol_id", "molecule_id", "cid"})
 
 
 class TableRecords(LineRecords):
@@ -83,7 +84,7 @@ class TableRecords(LineRecords):
 def title_column(header: tuple[str, ...], structure_column: int | None) -> int | None:
     """The column that names a record, if one is called so."""
     for index, name in enumerate(header):
-        if index != structure_column and name.strip().lower() in _TITLES:
+        if index != structure_column and name.strip().lower() in TITLES:
             return index
     return None
 
