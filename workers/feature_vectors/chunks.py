@@ -17,11 +17,12 @@ from molfleet.catalogue import Catalogue
 from molfleet.chemistry.featurizers import Featurizer, Packed
 from molfleet.chemistry.pool import NO_RECORD, Report, out_of_memory
 from molfleet.chemistry.records import Chunk, RawRecord, Records, Reject, molecule_of
-from molfleet.chemistry.standardize import AsParsed, Standardizer
+from molfleet.chemistry.standardize import AsParsed, Standardizer, StandardizeRow
 from molfleet.errors import RecordCode
 from workers.feature_vectors.counts import ColumnCounts
 
-#: Records in a chunk (of descriptors, which take milliseconds each, fewer), and its most packed bytes.
+#: Records in a chunk (fewer of descriptors and tautomers, which take milliseconds each), and its most
+#: packed bytes.
 RECORDS_PER_CHUNK = 512
 SLOW_RECORDS_PER_CHUNK = 64
 _CHUNK_BYTES = 8 * 2**20
@@ -85,10 +86,10 @@ def needs_structures(
     return standardizes or "molecule" in needs
 
 
-def records_per_chunk(featurizers: Sequence[Featurizer]) -> int:
+def records_per_chunk(featurizers: Sequence[Featurizer], standardize: StandardizeRow) -> int:
     """How many records to a chunk: fewer where rows are wide, or slow to calculate."""
     row_bytes = sum(featurizer.row_bytes for featurizer in featurizers)
-    slow = any(featurizer.kind == "descriptors" for featurizer in featurizers)
+    slow = standardize.slow or any(featurizer.kind == "descriptors" for featurizer in featurizers)
     most = min(RECORDS_PER_CHUNK, SLOW_RECORDS_PER_CHUNK) if slow else RECORDS_PER_CHUNK
     return max(1, min(most, _CHUNK_BYTES // row_bytes))
 
@@ -160,6 +161,7 @@ class _Found:
         of_molecules, of_records = self._of_molecules, self._of_records
         standardize = None if isinstance(work.standardize, AsParsed) else work.standardize
         reads_structures = needs_structures(work.featurizers, work.identifiers, standardize is not None)
+        stereo = _needs_stereo(work, standardize is not None)
         texts, identifying_step = bool(self.texts), len(work.featurizers) + 2
         parsing = standardizing = calculating = identifying = 0.0
         now = perf_counter()
@@ -169,7 +171,7 @@ class _Found:
             mol: Any = None
             try:
                 if reads_structures:
-                    mol = molecule_of(raw)
+                    mol = molecule_of(raw, stereo=stereo)
                     began, now = now, perf_counter()
                     parsing += now - began
                     if isinstance(mol, Reject):
@@ -229,6 +231,15 @@ class _Found:
         what = {"Parsing": "read the record", "Standardizing": "standardize the molecule"}.get(doing)
         what = what or ("write the identifiers" if doing == "Identifying" else f"calculate {doing}")
         return Reject.of(raw, RecordCode.FEATURIZATION_FAILED, f"RDKit cannot {what}: {reason[:500]}.")
+
+
+def _needs_stereo(work: ChunkWork, standardizes: bool) -> bool:
+    """Whether anything that is calculated from the molecule depends on its stereochemistry."""
+    return (
+        standardizes
+        or any(identifier.needs == "molecule" for identifier in work.identifiers)
+        or any(featurizer.stereo for featurizer in work.featurizers)
+    )
 
 
 def _packed(featurizer: Featurizer, raws: list[Any]) -> Packed:

@@ -83,7 +83,7 @@ class Outputs:
 def results_of(records: Records, plan: Plan, context: Context) -> Iterator[ChunkResult]:
     """What each chunk of the records gives, in order, with progress."""
     work = plan.work_on(records)
-    chunks = records.chunks(records_per_chunk(plan.featurizers))
+    chunks = records.chunks(records_per_chunk(plan.featurizers, plan.standardize))
     began, done = time.monotonic(), 0
     chunks_done = run_chunks(
         chunks,

@@ -118,9 +118,9 @@ class Reject:
         return cls(raw.record, raw.line, raw.title, code, message, raw.original)
 
 
-def molecule_of(raw: RawRecord) -> Chem.Mol | Reject:
-    """The record's sanitized molecule, or why there is none."""
-    mol = molecule(raw.block, raw.notation)
+def molecule_of(raw: RawRecord, *, stereo: bool = True) -> Chem.Mol | Reject:
+    """The record's sanitized molecule, or why there is none; `stereo` as for `molecule`."""
+    mol = molecule(raw.block, raw.notation, stereo=stereo)
     if isinstance(mol, NotAMolecule):
         return Reject.of(raw, mol.code, mol.message)
     return mol

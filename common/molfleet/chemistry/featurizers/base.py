@@ -44,7 +44,9 @@ class Featurizer:
     #: The text form of the spec with every parameter; set by the catalogue that builds it.
     spec: str = ""
 
-    def __init__(self, column: str, size: int, names: tuple[str, ...] | None = None) -> None:
+    def __init__(
+        self, column: str, size: int, names: tuple[str, ...] | None = None, *, stereo: bool = True
+    ) -> None:
         #: Values so far that the rows could not hold as they were: `overflows` (too large for float32
         #: or uint16), `failures` (could not be calculated alone: missing), `unseen` (a category that is
         #: none of the spec's: all zeros).
@@ -52,6 +54,8 @@ class Featurizer:
         self.column = column
         self.size = size
         self.names = names
+        #: Whether a molecule's stereochemistry may change its row. If not, it need not be perceived.
+        self.stereo = stereo
 
     @property
     def dtype(self) -> np.dtype[Any]:

@@ -17,7 +17,9 @@ ROWS = (
         title="The 166 public MACCS structural keys, bit i for key i",
         dimension="167 bits (bit 0 unused)",
         paper="Durant et al., Reoptimization of MDL Keys, J. Chem. Inf. Comput. Sci. 42 (2002) 1273-1280",
-        build=lambda column, parameters: BitVectors(column, SIZE, rdMolDescriptors.GetMACCSKeysFingerprint),
+        build=lambda column, parameters: BitVectors(
+            column, SIZE, rdMolDescriptors.GetMACCSKeysFingerprint, stereo=False
+        ),
         aliases=("MACCS_KEYS",),
     ),
 )

@@ -32,10 +32,11 @@ _ALIASES = {"ECFP": ("MORGAN",), "ECFC": ("MORGAN_COUNTS",)}
 
 def _row(code: str, title: str, *, features: bool, counts: bool, chiral: bool) -> FeaturizerRow:
     def build(column: str, parameters: Mapping[str, Any]) -> Featurizer:
+        stereo = chiral or parameters["chirality"]
         generator = rdFingerprintGenerator.GetMorganGenerator(
             radius=parameters["radius"],
             fpSize=parameters["size"],
-            includeChirality=chiral or parameters["chirality"],
+            includeChirality=stereo,
             useBondTypes=parameters["bond_types"],
             includeRedundantEnvironments=parameters["redundant"],
             atomInvariantsGenerator=(
@@ -43,8 +44,8 @@ def _row(code: str, title: str, *, features: bool, counts: bool, chiral: bool) -
             ),
         )
         if counts:
-            return SparseCounts(column, parameters["size"], generator.GetCountFingerprint)
-        return BitVectors(column, parameters["size"], generator.GetFingerprint)
+            return SparseCounts(column, parameters["size"], generator.GetCountFingerprint, stereo=stereo)
+        return BitVectors(column, parameters["size"], generator.GetFingerprint, stereo=stereo)
 
     return FeaturizerRow(
         code=code,

@@ -93,8 +93,10 @@ class BitVectors(Featurizer):
 
     kind = "bits"
 
-    def __init__(self, column: str, size: int, function: Callable[[Chem.Mol], Any]) -> None:
-        super().__init__(column, size)
+    def __init__(
+        self, column: str, size: int, function: Callable[[Chem.Mol], Any], *, stereo: bool = True
+    ) -> None:
+        super().__init__(column, size, stereo=stereo)
         self._function = function
         self._by_gaps = size <= _MOST_GAPPED
 
@@ -114,8 +116,10 @@ class SparseCounts(Featurizer):
 
     kind = "counts"
 
-    def __init__(self, column: str, size: int, function: Callable[[Chem.Mol], Any]) -> None:
-        super().__init__(column, size)
+    def __init__(
+        self, column: str, size: int, function: Callable[[Chem.Mol], Any], *, stereo: bool = True
+    ) -> None:
+        super().__init__(column, size, stereo=stereo)
         self._function = function
 
     def raw(self, mol: Chem.Mol) -> bytes:

@@ -62,20 +62,26 @@ def _torsion_generator(parameters: Mapping[str, Any]) -> Any:
 
 def _pairs(column: str, parameters: Mapping[str, Any]) -> Featurizer:
     generator = _pair_generator("ATOM_PAIRS", parameters)
-    return SparseCounts(column, parameters["size"], generator.GetCountFingerprint)
+    return SparseCounts(
+        column, parameters["size"], generator.GetCountFingerprint, stereo=parameters["chirality"]
+    )
 
 
 def _pair_bits(column: str, parameters: Mapping[str, Any]) -> Featurizer:
     generator = _pair_generator("ATOM_PAIRS_BITS", parameters)
-    return BitVectors(column, parameters["size"], generator.GetFingerprint)
+    return BitVectors(column, parameters["size"], generator.GetFingerprint, stereo=parameters["chirality"])
 
 
 def _torsions(column: str, parameters: Mapping[str, Any]) -> Featurizer:
-    return SparseCounts(column, parameters["size"], _torsion_generator(parameters).GetCountFingerprint)
+    generator = _torsion_generator(parameters)
+    return SparseCounts(
+        column, parameters["size"], generator.GetCountFingerprint, stereo=parameters["chirality"]
+    )
 
 
 def _torsion_bits(column: str, parameters: Mapping[str, Any]) -> Featurizer:
-    return BitVectors(column, parameters["size"], _torsion_generator(parameters).GetFingerprint)
+    generator = _torsion_generator(parameters)
+    return BitVectors(column, parameters["size"], generator.GetFingerprint, stereo=parameters["chirality"])
 
 
 ROWS = (

@@ -35,7 +35,7 @@ def _rdk(column: str, parameters: Mapping[str, Any]) -> Featurizer:
         numBitsPerFeature=parameters["bits_per_path"],
         fpSize=parameters["size"],
     )
-    return BitVectors(column, parameters["size"], generator.GetFingerprint)
+    return BitVectors(column, parameters["size"], generator.GetFingerprint, stereo=False)
 
 
 def _layered(column: str, parameters: Mapping[str, Any]) -> Featurizer:
@@ -47,7 +47,7 @@ def _layered(column: str, parameters: Mapping[str, Any]) -> Featurizer:
         maxPath=parameters["max_path"],
         fpSize=parameters["size"],
     )
-    return BitVectors(column, parameters["size"], function)
+    return BitVectors(column, parameters["size"], function, stereo=False)
 
 
 def _pattern(column: str, parameters: Mapping[str, Any]) -> Featurizer:
@@ -56,7 +56,7 @@ def _pattern(column: str, parameters: Mapping[str, Any]) -> Featurizer:
         fpSize=parameters["size"],
         tautomerFingerprints=parameters["tautomers"],
     )
-    return BitVectors(column, parameters["size"], function)
+    return BitVectors(column, parameters["size"], function, stereo=False)
 
 
 ROWS = (
