@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from molfleet.blobs.port import BlobInfo, BlobStore
+from molfleet.blobs.port import BlobInfo, BlobStore, Loan
 from molfleet.broker.kafka import KafkaBroker
 from molfleet.broker.kafka_consumer import KafkaConsumer
 from molfleet.broker.port import Committed, Incoming, Partition, RebalanceListener
@@ -91,6 +91,10 @@ class CountingStore:
     def fetch(self, bucket: str, key: str, to: Path, *, max_bytes: int | None = None) -> BlobInfo:
         self._count("fetch")
         return self.store.fetch(bucket, key, to, max_bytes=max_bytes)
+
+    def borrow(self, bucket: str, key: str, to: Path, *, max_bytes: int | None = None) -> Loan:
+        self._count("fetch")
+        return self.store.borrow(bucket, key, to, max_bytes=max_bytes)
 
     def fetch_range(self, bucket: str, key: str, to: Path, *, start: int, end: int, etag: str) -> None:
         self._count("fetch")

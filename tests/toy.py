@@ -68,6 +68,16 @@ def _fetch(command: CalculateFeatureVectors, context: Context) -> None:
     context.fetch(command.source)
 
 
+def _borrow(command: CalculateFeatureVectors, context: Context) -> None:
+    """Borrows its source; `rewrite` names the file behind it, which is overwritten as a program would."""
+    borrowed = context.borrow(command.source)
+    borrowed.read_bytes()
+    if rewrite := command.options.get("rewrite"):
+        Path(rewrite).write_bytes(b"other" * 500_000)
+    if command.options.get("then") == "reject":
+        _reject(command, context)
+
+
 def _reject(command: CalculateFeatureVectors, context: Context) -> None:
     raise Rejected(Code.UNREADABLE_FILE, "The file input.sdf is no SD file.", details={"file": "input.sdf"})
 
@@ -177,6 +187,7 @@ def _checkpoint_then_die(command: CalculateFeatureVectors, context: Context) -> 
 _ACTIONS: dict[str, Callable[[CalculateFeatureVectors, Context], None]] = {
     "store": _store,
     "fetch": _fetch,
+    "borrow": _borrow,
     "reject": _reject,
     "error": _error,
     "memory-error": _memory_error,

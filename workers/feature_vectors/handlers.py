@@ -32,7 +32,7 @@ def calculate(command: CalculateFeatureVectors, context: Context) -> FeatureVect
     cut = giant.Cut.kept(context)
     if cut is not None:
         return _joined(command, cut, form, context)
-    source = context.fetch(command.source)
+    source = context.borrow(command.source)
     records = open_records(
         source,
         command.file_type,

@@ -13,7 +13,8 @@ import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 from uuid import uuid4
@@ -21,6 +22,15 @@ from uuid import uuid4
 from molfleet.blobs import names
 from molfleet.blobs.content_types import ContentTypes
 from molfleet.blobs.files import arriving, flush_directory, translated, version_of
+from molfleet.blobs.local_files import (
+    TornError,
+    linked,
+    modified_at,
+    refuse_larger,
+    require_whole,
+    settle,
+    without_waiting,
+)
 from molfleet.blobs.locks import KeyLocks
 from molfleet.blobs.port import (
     BlobChanged,
@@ -28,19 +38,16 @@ from molfleet.blobs.port import (
     BlobInfo,
     BlobNotFound,
     BlobStore,
-    BlobTooLarge,
     InvalidBlobName,
+    Loan,
     PreconditionFailed,
 )
 
 _COPY_BYTES = 4 << 20
 _TRIES = 16
+#: Below, a copy costs nothing worth a check afterwards.
+_LENT_BYTES = 1 << 20
 _ABANDONED_S = 86_400.0
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-class _TornError(Exception):
-    """The file was rewritten in place while it was read."""
 
 
 class LocalBlobs:
@@ -59,19 +66,26 @@ class LocalBlobs:
     def fetch(self, bucket: str, key: str, to: Path, *, max_bytes: int | None = None) -> BlobInfo:
         for _ in range(_TRIES):
             with (
-                suppress(_TornError),
+                suppress(TornError),
                 self._opened(bucket, key) as (source, info),
                 arriving(to) as target,
             ):
-                _refuse_larger(info, max_bytes)
+                refuse_larger(info, max_bytes)
                 with translated(bucket, key):
                     shutil.copyfileobj(source, target, _COPY_BYTES)
-                    _require_whole(source, info)
+                    require_whole(source, info)
                 return info
         raise BlobChanged(bucket, key, "it keeps changing while it is read")
 
+    def borrow(self, bucket: str, key: str, to: Path, *, max_bytes: int | None = None) -> Loan:
+        with self._opened(bucket, key) as (source, info):
+            refuse_larger(info, max_bytes)
+            if info.size >= _LENT_BYTES and linked(source, to):
+                return Loan(info, partial(settle, to, info))
+        return Loan(self.fetch(bucket, key, to, max_bytes=max_bytes))
+
     def fetch_range(self, bucket: str, key: str, to: Path, *, start: int, end: int, etag: str) -> None:
-        with suppress(_TornError), self._opened(bucket, key) as (source, info), arriving(to) as target:
+        with suppress(TornError), self._opened(bucket, key) as (source, info), arriving(to) as target:
             if info.etag == etag and end <= info.size:
                 with translated(bucket, key):
                     source.seek(start)
@@ -79,17 +93,17 @@ class LocalBlobs:
                         if not (part := source.read(min(left, _COPY_BYTES))):
                             break
                         target.write(part)
-                    _require_whole(source, info)
+                    require_whole(source, info)
                     return
-            raise _TornError
+            raise TornError
         raise BlobChanged(bucket, key, "it is another version")
 
     def read(self, bucket: str, key: str, *, max_bytes: int = 64 << 20) -> tuple[bytes, BlobInfo]:
         for _ in range(_TRIES):
-            with suppress(_TornError), self._opened(bucket, key) as (source, info), translated(bucket, key):
-                _refuse_larger(info, max_bytes)
+            with suppress(TornError), self._opened(bucket, key) as (source, info), translated(bucket, key):
+                refuse_larger(info, max_bytes)
                 data = source.read(info.size + 1)
-                _require_whole(source, info)
+                require_whole(source, info)
                 return data, info
         raise BlobChanged(bucket, key, "it keeps changing while it is read")
 
@@ -115,7 +129,8 @@ class LocalBlobs:
                 if content_type is not None:
                     self._types.keep(bucket, key, etag, content_type)
                 self._move(bucket, key, temporary, target, if_absent=if_absent)
-            return BlobInfo(bucket, key, status.st_size, etag, _modified(status), self._now(), content_type)
+            size, modified = status.st_size, modified_at(status)
+            return BlobInfo(bucket, key, size, etag, modified, self._now(), content_type)
 
     def stat(self, bucket: str, key: str) -> BlobInfo:
         with self._opened(bucket, key) as (_, info):
@@ -159,15 +174,14 @@ class LocalBlobs:
             path = self._within(bucket, key, Path(os.path.realpath(self.directory / bucket / key)))
             if path.is_dir():
                 raise BlobNotFound(bucket, key, "there is no such object")
-            with open(path, "rb", opener=_without_waiting) as file:
+            with open(path, "rb", opener=without_waiting) as file:
                 status = os.fstat(file.fileno())
                 if not stat.S_ISREG(status.st_mode):
                     raise BlobNotFound(bucket, key, "there is no such object")
                 etag = version_of(file.fileno())
                 kind = self._types.of(bucket, key, etag)
-                modified = _modified(status)
                 now = now or self._now()
-                yield file, BlobInfo(bucket, key, status.st_size, etag, modified, now, kind)
+                yield file, BlobInfo(bucket, key, status.st_size, etag, modified_at(status), now, kind)
 
     def _writable(self, bucket: str, key: str) -> Path:
         names.check(bucket, key)
@@ -253,7 +267,7 @@ class LocalBlobs:
         try:
             self._temporary.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=self._temporary) as probe:
-                return _modified(os.fstat(probe.fileno()))
+                return modified_at(os.fstat(probe.fileno()))
         except OSError:
             # A directory that may only be read holds no leases: nobody needs a precise age here.
             return datetime.now(UTC)
@@ -269,28 +283,6 @@ class LocalBlobs:
                 if now - path.stat().st_mtime > _ABANDONED_S:
                     path.unlink()
         self._swept = True
-
-
-def _without_waiting(path: str, flags: int) -> int:
-    """Opens at once also what is a FIFO, so that naming one blocks nobody."""
-    return os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
-
-
-def _refuse_larger(info: BlobInfo, max_bytes: int | None) -> None:
-    if max_bytes is not None and info.size > max_bytes:
-        raise BlobTooLarge(info.bucket, info.key, f"{info.size} bytes, more than {max_bytes}")
-
-
-def _require_whole(source: BinaryIO, info: BlobInfo) -> None:
-    status = os.fstat(source.fileno())
-    if (status.st_size, _modified(status)) != (info.size, info.modified):
-        raise _TornError
-    if version_of(source.fileno()) != info.etag:
-        raise _TornError
-
-
-def _modified(status: os.stat_result) -> datetime:
-    return _EPOCH + timedelta(microseconds=status.st_mtime_ns // 1000)
 
 
 _: type[BlobStore] = LocalBlobs

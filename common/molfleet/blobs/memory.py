@@ -18,6 +18,7 @@ from molfleet.blobs.port import (
     BlobStore,
     BlobsUnavailable,
     BlobTooLarge,
+    Loan,
     PreconditionFailed,
 )
 
@@ -43,6 +44,9 @@ class MemoryBlobs:
         with arriving(to) as file:
             file.write(data)
         return info
+
+    def borrow(self, bucket: str, key: str, to: Path, *, max_bytes: int | None = None) -> Loan:
+        return Loan(self.fetch(bucket, key, to, max_bytes=max_bytes))
 
     def fetch_range(self, bucket: str, key: str, to: Path, *, start: int, end: int, etag: str) -> None:
         data, info = self._get(bucket, key, None)

@@ -6,7 +6,7 @@ their library into those below; nothing above this port sees boto3 or OSError.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -71,6 +71,22 @@ class BlobsUnavailable(Unavailable):
     """The store cannot be reached or keeps failing (5xx, throttling) past the bounded retries."""
 
 
+def _nothing_to_settle() -> None:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Loan:
+    """An object in a file that is for reading only, since it may be the object itself and no copy.
+
+    Once it was read, `settle` raises BlobChanged where another program has rewritten it in place
+    meanwhile: then what was read is no version of it.
+    """
+
+    info: BlobInfo
+    settle: Callable[[], None] = _nothing_to_settle
+
+
 class BlobStore(Protocol):
     """Objects in buckets, with conditional writes.
 
@@ -82,6 +98,10 @@ class BlobStore(Protocol):
 
         Raises BlobNotFound, BlobChanged, BlobTooLarge (past `max_bytes`); nothing is left at `to`.
         """
+        ...
+
+    def borrow(self, bucket: str, key: str, to: Path, *, max_bytes: int | None = None) -> Loan:
+        """As `fetch`, where a copy of a large object would be a waste. Settle the loan when it was read."""
         ...
 
     def fetch_range(self, bucket: str, key: str, to: Path, *, start: int, end: int, etag: str) -> None:

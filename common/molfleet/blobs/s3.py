@@ -22,6 +22,7 @@ from molfleet.blobs.port import (
     BlobInfo,
     BlobNotFound,
     BlobStore,
+    Loan,
     PreconditionFailed,
 )
 from molfleet.blobs.s3_download import Downloads, info_of, tag_of
@@ -112,6 +113,9 @@ class S3Blobs:
         names.check(bucket, key)
         with arriving(to) as file:
             return self._downloads.whole(bucket, key, file, max_bytes)
+
+    def borrow(self, bucket: str, key: str, to: Path, *, max_bytes: int | None = None) -> Loan:
+        return Loan(self.fetch(bucket, key, to, max_bytes=max_bytes))
 
     def fetch_range(self, bucket: str, key: str, to: Path, *, start: int, end: int, etag: str) -> None:
         names.check(bucket, key)

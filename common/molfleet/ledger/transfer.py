@@ -14,6 +14,7 @@ from molfleet.blobs.port import (
     BlobStore,
     BlobTooLarge,
     InvalidBlobName,
+    Loan,
 )
 from molfleet.errors import Code, Rejected
 from molfleet.messages.generated import BlobRef
@@ -37,12 +38,34 @@ def resolve(
         info = store.fetch(ref.bucket, ref.key, to, max_bytes=max_bytes)
     except BlobError as error:
         raise rejection(error) from error
-    try:
-        _verify(ref, info, to)
-    except Rejected:
-        to.unlink(missing_ok=True)
-        raise
+    _verify(ref, info, to)
     return info
+
+
+def borrow(
+    store: BlobStore,
+    ref: BlobRef,
+    to: Path,
+    max_bytes: int | None = None,
+    *,
+    state_bucket: str | None = None,
+) -> Loan:
+    """As `resolve`, for reading only (BlobStore.borrow). Settle it by `settle`."""
+    refuse_state_bucket(ref.bucket, state_bucket)
+    try:
+        loan = store.borrow(ref.bucket, ref.key, to, max_bytes=max_bytes)
+    except BlobError as error:
+        raise rejection(error) from error
+    _verify(ref, loan.info, to)
+    return loan
+
+
+def settle(loan: Loan) -> None:
+    """Raises Rejected (BLOB_CHANGED) where what was read of a borrowed blob is no version of it."""
+    try:
+        loan.settle()
+    except BlobError as error:
+        raise rejection(error) from error
 
 
 def resolve_range(store: BlobStore, ref: BlobRef, to: Path, start: int, end: int) -> None:
@@ -116,12 +139,17 @@ def rejection(error: BlobError) -> Rejected:
 
 
 def _verify(ref: BlobRef, info: BlobInfo, path: Path) -> None:
-    _verify_description(ref, info)
-    if ref.sha256 is not None:
-        with path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-        if found != ref.sha256.lower():
-            raise _changed(ref, "sha256", ref.sha256.lower(), found)
+    """Raises Rejected, and removes the file, where it is not what was meant."""
+    try:
+        _verify_description(ref, info)
+        if ref.sha256 is not None:
+            with path.open("rb") as file:
+                found = hashlib.file_digest(file, "sha256").hexdigest()
+            if found != ref.sha256.lower():
+                raise _changed(ref, "sha256", ref.sha256.lower(), found)
+    except Rejected:
+        path.unlink(missing_ok=True)
+        raise
 
 
 def _verify_description(ref: BlobRef, info: BlobInfo) -> None:

@@ -106,6 +106,8 @@ class LocalContext:
     def fetch(self, ref: BlobRef) -> Path:
         return self.files.path(ref)
 
+    borrow = fetch
+
     def store(
         self,
         path: Path,

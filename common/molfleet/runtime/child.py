@@ -67,7 +67,10 @@ def main(sock: socket.socket) -> None:
 def _run(row: Handler, command: Record, context: ChildContext) -> None:
     """Run the handler and tell what it comes to. Raises what it raises, but PartsMissing."""
     try:
-        event = row.run(command, context)
+        try:
+            event = row.run(command, context)
+        finally:
+            context.settle()
     except PartsMissing as missing:
         parts = [context.encoded(part) for part in missing.parts]
         context.tell("parts", {"total": missing.total}, *parts)

@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from molfleet.blobs.port import BlobInfo, BlobStore
+from molfleet.blobs.port import BlobInfo, BlobStore, Loan
 from molfleet.ledger.checkpoints import PARTS, Checkpoints
 from molfleet.ledger.keys import Keys
 from molfleet.ledger.receipts import Receipts
-from molfleet.ledger.transfer import refuse_state_bucket, resolve, resolve_range, upload
+from molfleet.ledger.transfer import borrow, refuse_state_bucket, resolve, resolve_range, settle, upload
 from molfleet.messages.codec import Codec
 from molfleet.messages.generated import BlobRef
 from molfleet.messages.record import Command, Event, Part, TerminalEvent
@@ -52,6 +52,7 @@ class ChildContext:
         self._keys = Keys(settings.topic_prefix)
         self._shared = self._keys.shared(job.whole)
         self._shares = False
+        self._loans: list[Loan] = []
         self._pinned: dict[tuple[str, str], BlobInfo] = {}
         self.scratch = Path(job.scratch)
         self.share: ComputeShare = job.share
@@ -69,12 +70,22 @@ class ChildContext:
         return value
 
     def fetch(self, ref: BlobRef) -> Path:
-        target, forbidden = self._target(ref), self._forbidden(ref)
-        # The limit is for inputs; what parts have computed may be larger.
-        largest = None if forbidden is None else self._settings.blobs.max_input_bytes
+        target, largest, forbidden = self._target(ref), self._largest(ref), self._forbidden(ref)
         info = resolve(self._store, ref, target, largest, state_bucket=forbidden)
         self._pinned[ref.bucket, ref.key] = info
         return target
+
+    def borrow(self, ref: BlobRef) -> Path:
+        target, largest, forbidden = self._target(ref), self._largest(ref), self._forbidden(ref)
+        loan = borrow(self._store, ref, target, largest, state_bucket=forbidden)
+        self._loans.append(loan)
+        self._pinned[ref.bucket, ref.key] = loan.info
+        return target
+
+    def settle(self) -> None:
+        """Once the handler is done: raises Rejected where what it has borrowed was rewritten meanwhile."""
+        for loan in self._loans:
+            settle(loan)
 
     def pinned(self, ref: BlobRef) -> BlobRef:
         info = self._pinned[ref.bucket, ref.key]
@@ -140,6 +151,10 @@ class ChildContext:
         """The bucket that `ref` must not name: the fleet's own, except for what was kept for this."""
         own = ref.bucket == self._settings.state_bucket and ref.key.startswith(self._shared)
         return None if own else self._settings.state_bucket
+
+    def _largest(self, ref: BlobRef) -> int | None:
+        """The limit is for inputs; what parts have computed may be larger."""
+        return None if self._forbidden(ref) is None else self._settings.blobs.max_input_bytes
 
     def progress(self, stage: str, fraction: float, message: str = "", eta_s: float | None = None) -> None:
         now = time.monotonic()

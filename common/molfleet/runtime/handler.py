@@ -48,8 +48,16 @@ class Context(Protocol):
         """
         ...
 
+    def borrow(self, ref: BlobRef) -> Path:
+        """As `fetch`, for large files that are only read: not copied where the store can help it.
+
+        Should the blob be rewritten in place while the handler runs, the command fails with
+        BLOB_CHANGED, whatever the handler came to: it must stand a file that changes as it reads.
+        """
+        ...
+
     def pinned(self, ref: BlobRef) -> BlobRef:
-        """`ref` with the etag and size of the version that `fetch` gave, for later reads of the same."""
+        """`ref` with the etag and size of the version that was fetched, for later reads of it."""
         ...
 
     def fetch_range(self, ref: BlobRef, start: int, end: int) -> Path:

@@ -210,3 +210,60 @@ def test_a_directory_that_does_not_exist_yet_is_empty(tmp_path: Path) -> None:
     store.ensure_bucket("b")
     store.put("b", "k", b"1")
     assert store.read("b", "k")[0] == b"1"
+
+
+LARGE = b"large" * 500_000
+
+
+def test_a_large_object_is_lent_without_a_copy(blobs: LocalBlobs, tmp_path: Path) -> None:
+    (blobs.directory / "b/real").write_bytes(LARGE)
+    (blobs.directory / "b/alias").symlink_to("real")
+    for key in ("real", "alias"):
+        blobs.borrow("b", key, tmp_path / key).settle()
+        assert (tmp_path / key).samefile(blobs.directory / "b/real")
+        assert not (tmp_path / key).is_symlink()
+
+
+@pytest.mark.parametrize("content", [b"x", b"other" * 500_000, b"longer" * 500_000])
+def test_a_loan_rewritten_in_place_is_not_settled(
+    blobs: LocalBlobs, tmp_path: Path, content: bytes
+) -> None:
+    blobs.put("b", "x", LARGE)
+    loan = blobs.borrow("b", "x", tmp_path / "x")
+    time.sleep(0.01)  # the clock of file systems ticks in milliseconds
+    (blobs.directory / "b/x").write_bytes(content)
+    with pytest.raises(BlobChanged, match="while it was read"):
+        loan.settle()
+
+
+def test_where_no_link_can_be_made_a_copy_is_lent(
+    blobs: LocalBlobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blobs.put("b", "x", LARGE)
+
+    def refuse(source: object, to: object) -> None:
+        raise OSError(errno.EXDEV, "another file system")
+
+    monkeypatch.setattr(os, "link", refuse)
+    loan = blobs.borrow("b", "x", tmp_path / "x")
+    (blobs.directory / "b/x").write_bytes(b"rewritten")
+    assert (tmp_path / "x").read_bytes() == LARGE
+    loan.settle()
+
+
+def test_a_file_that_is_replaced_before_it_is_linked_is_copied(
+    blobs: LocalBlobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blobs.put("b", "x", LARGE)
+    link = os.link
+
+    def late(source: str, to: Path) -> None:
+        monkeypatch.setattr(os, "link", link)
+        blobs.put("b", "x", LARGE[::-1])
+        link(source, to)
+
+    monkeypatch.setattr(os, "link", late)
+    loan = blobs.borrow("b", "x", tmp_path / "x")
+    assert (tmp_path / "x").read_bytes() == LARGE[::-1]
+    assert loan.info.etag == blobs.stat("b", "x").etag
+    loan.settle()

@@ -8,10 +8,12 @@ import psutil
 import pytest
 
 from molfleet.errors import Code
-from molfleet.messages.generated import FeatureVectorsCalculated
+from molfleet.messages.generated import BlobRef, CalculateFeatureVectors, FeatureVectorsCalculated
 from tests import builders
 from tests.harness import Fleet, until
 from tests.unit.runtime.commands import TOPIC, failure, settled, toy
+
+_LARGE = b"large" * 500_000
 
 
 @pytest.fixture
@@ -50,6 +52,33 @@ class TestLimits:
                 "thumbnail-300.png",
                 "thumbnail-600.png",
             ]
+
+
+class TestLoans:
+    @pytest.mark.parametrize("then", ["succeed", "reject"])
+    async def test_an_input_rewritten_while_it_is_read_fails_the_command_whatever_it_came_to(
+        self, fleet: Fleet, then: str
+    ) -> None:
+        command = self._borrowing(fleet, then=then, rewrite=fleet.directory / "blobs/in/large.sdf")
+        async with fleet.worker(only=[TOPIC]):
+            await fleet.send(command)
+            event = await failure(fleet, command)
+            await settled(fleet, TOPIC, 1)
+        assert event.code == Code.BLOB_CHANGED
+        assert "in/large.sdf" in event.message
+        assert fleet.outputs(command.id) == []
+
+    async def test_an_input_that_nobody_rewrites_does_no_harm(self, fleet: Fleet) -> None:
+        command = self._borrowing(fleet)
+        async with fleet.worker(only=[TOPIC]):
+            await fleet.send(command)
+            assert isinstance(await fleet.outcome(command), FeatureVectorsCalculated)
+        assert fleet.store.read("in", "large.sdf")[0] == _LARGE
+
+    def _borrowing(self, fleet: Fleet, **options: object) -> CalculateFeatureVectors:
+        fleet.store.ensure_bucket("in")
+        fleet.store.put("in", "large.sdf", _LARGE)
+        return toy("borrow", **options).model_copy(update={"source": BlobRef(bucket="in", key="large.sdf")})
 
 
 class TestCancellation:
