@@ -48,8 +48,9 @@ down: $(RUN) ## Stop the local fleet
 test: lint types verify ## Everything that must hold before a change lands
 	$(PY) -m pytest --cov --cov-fail-under=85 $(PYTEST_ARGS)
 
-test-fast: $(DEV) ## The tests that need neither a broker nor an S3 server
-	$(PY) -m pytest -n logical --maxprocesses 4 --dist worksteal -m "not real and not faults" $(PYTEST_ARGS)
+test-fast: $(DEV) ## The tests that start no broker, no S3 server and no worker
+	$(PY) -m pytest -n logical --maxprocesses 4 --dist worksteal -m "not real and not faults and not worker" \
+		$(PYTEST_ARGS)
 
 lint: $(DEV) ## Style, by ruff
 	$(PY) -m ruff check .

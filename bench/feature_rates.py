@@ -94,7 +94,7 @@ def profile(done: Done, processor_s: Mapping[str, float]) -> Sequence[str]:
 
 
 async def measure_identified(featuring: Featuring) -> None:
-    count = max(1, featuring.chosen.records // 20)
+    count = max(1, featuring.chosen.records // 10)
     source = featuring.file(count)
     async with featuring.fleet() as fleet:
         identifiers = {"identifiers": ["smiles", "inchikey"]}
@@ -113,7 +113,7 @@ async def measure_identified(featuring: Featuring) -> None:
 
 async def measure_levels(featuring: Featuring) -> None:
     async with featuring.fleet() as fleet:
-        for level, part in (("parent", 20), ("parent-neutral", 20), ("tautomer", 200)):
+        for level, part in (("parent", 10), ("parent-neutral", 10), ("tautomer", 100)):
             count = max(1, featuring.chosen.records // part)
             source = featuring.file(count)
             await _compare(

@@ -66,9 +66,9 @@ def _blocks(smiles: Iterable[str]) -> Iterable[str]:
 
 
 def _structures() -> Iterable[tuple[str, Notation]]:
-    smiles = (*STEREO, *nci_smiles(200))
+    smiles = (*STEREO, *nci_smiles(60))
     yield from ((text, "smiles") for text in smiles)
-    yield from ((text, "molblock") for text in _blocks(smiles[: len(STEREO) + 20]))
+    yield from ((text, "molblock") for text in _blocks(STEREO))
 
 
 def _graph(mol: Chem.Mol) -> list[tuple[object, ...]]:

@@ -17,6 +17,8 @@ from molfleet.messages.generated import FeatureVectorsCalculationFailed, Featuri
 from tests.unit.feature_vectors.conftest import Calculate, Outcome
 from workers.feature_vectors.giant import is_giant
 
+pytestmark = pytest.mark.worker
+
 SMILES = ["CCO", "c1ccccc1", "CC(=O)[O-].[Na+]", "C1CC", "OC(=O)c1ccccc1O", "N", "CN(C)C", "xyz", "CCl"]
 SPECS = [
     FeaturizerSpec(type="ECFP", size=256),

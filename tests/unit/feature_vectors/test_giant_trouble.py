@@ -22,6 +22,8 @@ from tests.harness import Fleet
 from tests.unit.feature_vectors.conftest import Calculate
 from tests.unit.feature_vectors.test_giant import files, settled
 
+pytestmark = pytest.mark.worker
+
 SMILES = ["CCO", "xyz", "c1ccccc1", "C1CC", "N", "CCl", "CC(=O)O"] * 3
 ECFP = FeaturizerSpec(type="ECFP", size=64)
 

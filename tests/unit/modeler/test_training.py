@@ -34,6 +34,8 @@ from tests.unit.modeler.support import (
 )
 from workers.modeler.training import train
 
+pytestmark = pytest.mark.worker
+
 
 def table(context: Directory, ref: BlobRef) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(context.fetch(ref).read_text())))

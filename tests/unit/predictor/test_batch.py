@@ -12,6 +12,8 @@ from molfleet.errors import Code, Rejected
 from tests.unit.predictor.runs import MIXED, SMI, Run
 from workers.predictor.batch import predict
 
+pytestmark = pytest.mark.worker
+
 
 def test_each_record_is_one_row_in_order(run: Run) -> None:
     event = run(MIXED, "forest")

@@ -14,6 +14,8 @@ from tests.builders import measured_molecules, sdf
 from tests.paths import SHARED_DATA
 from tests.unit.predictor.runs import MIXED, Run
 
+pytestmark = pytest.mark.worker
+
 
 @pytest.mark.parametrize(
     ("output_format", "names"),

@@ -18,6 +18,8 @@ from molfleet.runtime.steps import Step
 from tests import builders
 from tests.harness import Fleet, until
 
+pytestmark = pytest.mark.worker
+
 TOPIC = "feature-vectors.commands"
 
 

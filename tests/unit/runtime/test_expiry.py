@@ -13,6 +13,8 @@ from molfleet.messages.record import FailureEvent
 from tests import builders
 from tests.harness import Fleet, until
 
+pytestmark = pytest.mark.worker
+
 TOPIC = "feature-vectors.commands"
 
 

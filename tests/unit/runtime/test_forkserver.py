@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.worker
+
 
 def tell_environment(sock: socket.socket) -> None:
     names = ("GLIBC_TUNABLES", "OPENBLAS_NUM_THREADS")

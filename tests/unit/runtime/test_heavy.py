@@ -22,6 +22,8 @@ from tests import builders
 from tests.harness import Fleet, until
 from tests.unit.runtime.commands import TOPIC, failure, settled, toy
 
+pytestmark = pytest.mark.worker
+
 
 @pytest.fixture
 async def fleet(tmp_path: Path) -> Fleet:

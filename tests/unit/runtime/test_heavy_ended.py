@@ -13,6 +13,8 @@ from tests import builders
 from tests.harness import Fleet, until
 from tests.unit.runtime.commands import TOPIC, failure, settled, toy
 
+pytestmark = pytest.mark.worker
+
 _LARGE = b"large" * 500_000
 
 

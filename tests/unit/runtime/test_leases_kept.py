@@ -12,6 +12,8 @@ from molfleet.messages.generated import CalculateFeatureVectors, FeatureVectorsC
 from tests import builders
 from tests.harness import Fleet, until
 
+pytestmark = pytest.mark.worker
+
 TOPIC = "feature-vectors.commands"
 TTL_S = 2.0
 

@@ -17,6 +17,8 @@ from molfleet.runtime.worker import Worker
 from tests import builders
 from tests.harness import Fleet, until
 
+pytestmark = pytest.mark.worker
+
 TOPIC = "predictions.single.commands"
 
 

@@ -7,9 +7,12 @@ import gc
 from pathlib import Path
 
 import psutil
+import pytest
 
 from tests import builders
 from tests.harness import Fleet, until
+
+pytestmark = pytest.mark.worker
 
 TOPICS = ["feature-vectors.commands", "training.commands", "predictions.single.commands"]
 

@@ -15,6 +15,8 @@ from tests import builders, toy_parts
 from tests.harness import Fleet, until
 from tests.unit.runtime.commands import TOPIC, failure, settled
 
+pytestmark = pytest.mark.worker
+
 PARTS = "feature-vectors.chunks.commands"
 
 

@@ -32,6 +32,8 @@ from tests.harness import Fleet, until
 from tests.unit.runtime.commands import TOPIC, failure, settled
 from tests.unit.runtime.test_parts import PARTS, Case, joined, shared
 
+pytestmark = pytest.mark.worker
+
 SECOND = (("molfleet-generation", b"2"),)
 
 

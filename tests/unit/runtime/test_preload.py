@@ -12,6 +12,8 @@ import pytest
 from tests import builders
 from tests.paths import ROOT
 
+pytestmark = pytest.mark.worker
+
 #: Imports what the fork server would, then runs a command and tells what else it imported.
 PROGRAM = """
 import importlib, json, sys

@@ -25,6 +25,8 @@ from molfleet.runtime.worker import Worker
 from tests import builders, toy
 from tests.harness import Fleet, until
 
+pytestmark = pytest.mark.worker
+
 TOPIC = "feature-vectors.commands"
 
 

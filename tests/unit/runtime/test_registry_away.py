@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from molfleet.messages.codec import Codec
 from molfleet.messages.generated import FeatureVectorsCalculated, FeatureVectorsCalculationFailed
 from molfleet.messages.registry import SchemaRegistry
 from tests import builders
 from tests.harness import Fleet, until
 from tests.wire.registry_server import Registered, serving
+
+pytestmark = pytest.mark.worker
 
 TOPIC, EVENTS = "feature-vectors.commands", "feature-vectors.events"
 

@@ -10,6 +10,8 @@ from molfleet.messages.generated import FeatureVectorsCalculated
 from tests import builders
 from tests.harness import Fleet, until
 
+pytestmark = pytest.mark.worker
+
 TOPIC = "feature-vectors.commands"
 
 
