@@ -107,13 +107,17 @@ async def measure_identified(featuring: Featuring) -> None:
                 _RAW: partial(featuring.raw, source, "identified"),
             },
             {_RAW: 0.95},
-            2.0,
+            3.0,
         )
 
 
 async def measure_levels(featuring: Featuring) -> None:
     async with featuring.fleet() as fleet:
-        for level, part in (("parent", 10), ("parent-neutral", 10), ("tautomer", 100)):
+        for level, part, minutes in (
+            ("parent", 10, 2.0),
+            ("parent-neutral", 10, 3.0),
+            ("tautomer", 250, 4.0),
+        ):
             count = max(1, featuring.chosen.records // part)
             source = featuring.file(count)
             await _compare(
@@ -126,7 +130,7 @@ async def measure_levels(featuring: Featuring) -> None:
                     _CONVENIENCE: partial(featuring.raw, source, f"{level}, convenience"),
                 },
                 {_RAW: 0.95},
-                2.0,
+                minutes,
             )
 
 

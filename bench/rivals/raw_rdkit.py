@@ -151,11 +151,22 @@ def standardizer(level: str) -> Callable[[Chem.Mol], Chem.Mol]:
 def convenient(level: str) -> Callable[[Chem.Mol], Chem.Mol]:
     """By the functions that RDKit's documentation shows."""
     if level == "parent":
-        return rdMolStandardize.FragmentParent
+        return _with_rings(rdMolStandardize.FragmentParent)
     if level == "parent-neutral":
         return rdMolStandardize.ChargeParent
     tautomers = rdMolStandardize.TautomerEnumerator()
     return lambda mol: tautomers.Canonicalize(rdMolStandardize.ChargeParent(mol))
+
+
+def _with_rings(standardize: Callable[[Chem.Mol], Chem.Mol]) -> Callable[[Chem.Mol], Chem.Mol]:
+    """FragmentParent forgets the rings where it removes atoms, and fingerprints need them."""
+
+    def standardized(mol: Chem.Mol) -> Chem.Mol:
+        mol = standardize(mol)
+        Chem.GetSymmSSSR(mol)
+        return mol
+
+    return standardized
 
 
 def _after(make: Callable[[str], Callable[[Chem.Mol], Chem.Mol]], level: str) -> Work:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from molfleet.chemistry.featurizers import FEATURIZERS, FeaturizerRow, SpecValue, parse_spec, text_of
@@ -136,6 +136,7 @@ def specs(draw: st.DrawFn) -> SpecValue:
 
 
 @given(specs())
+@example(SpecValue("COLUMNS", parameters={"categories": ("\r",)}))
 def test_the_text_of_a_spec_is_read_as_the_same_spec(spec: SpecValue) -> None:
     read = parse_spec(text_of(spec))
     assert (read.type, read.size, read.radius) == (spec.type, spec.size, spec.radius)

@@ -47,8 +47,8 @@ def parse_spec(text: str) -> SpecValue:
     with a comma is a list (of one: `names=1,`), `true` and `false` are booleans. Within a value `%2C`
     is a comma, `%3A` a colon, `%25` a per cent sign. Raises Rejected(INVALID_COMMAND).
     """
-    head, *rest = text.strip().split(":")
-    numbers = [part for part in rest if "=" not in part]
+    head, *rest = text.split(":")
+    head, numbers = head.strip(), [part.strip() for part in rest if "=" not in part]
     if not head or len(numbers) > 2:
         raise Rejected(
             Code.INVALID_COMMAND,
