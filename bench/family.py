@@ -14,7 +14,8 @@ import psutil
 
 #: What a process is, by how many ancestors it has below and including the worker's own.
 LEVELS = ("worker", "fork server and helpers", "parent of the job", "pool")
-_EVERY_S = 0.25
+#: Looking takes some milliseconds, more with memory; where nothing grows it need not be often.
+_EVERY_S = {True: 0.25, False: 1.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ class Watched:
 
 @contextmanager
 def watching(pids: Iterable[int], *, memory: bool) -> Iterator[Watched]:
-    """Looks at the workers with these process ids, and all below them, several times a second.
+    """Looks at the workers with these process ids, and all below them, every now and then.
 
     `memory`: also at their memory, which costs each of them some milliseconds of the kernel's time.
     """
@@ -66,7 +67,7 @@ def watching(pids: Iterable[int], *, memory: bool) -> Iterator[Watched]:
     watched.add(look(roots, memory=memory), first=True)
 
     def watch() -> None:
-        while not over.wait(_EVERY_S):
+        while not over.wait(_EVERY_S[memory]):
             watched.add(look(roots, memory=memory), first=False)
 
     thread = threading.Thread(target=watch, daemon=True)

@@ -74,8 +74,13 @@ def _borrow(command: CalculateFeatureVectors, context: Context) -> None:
     borrowed.read_bytes()
     if rewrite := command.options.get("rewrite"):
         Path(rewrite).write_bytes(b"other" * 500_000)
-    if command.options.get("then") == "reject":
-        _reject(command, context)
+    match command.options.get("then"):
+        case "reject":
+            _reject(command, context)
+        case "away":
+            raise BlobsUnavailable("the store is away, says the test")
+        case "checkpoint":
+            context.put_checkpoint("of what was read", borrowed)
 
 
 def _reject(command: CalculateFeatureVectors, context: Context) -> None:

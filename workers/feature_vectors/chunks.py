@@ -238,7 +238,7 @@ def _needs_stereo(work: ChunkWork, standardizes: bool) -> bool:
     return (
         standardizes
         or any(identifier.needs == "molecule" for identifier in work.identifiers)
-        or any(featurizer.stereo for featurizer in work.featurizers)
+        or any(f.stereo for f in work.featurizers if f.needs == "molecule")
     )
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO
 
-from molfleet.blobs.files import version_of
+from molfleet.blobs.files import translated, version_of
 from molfleet.blobs.port import BlobChanged, BlobInfo, BlobTooLarge
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -41,18 +41,18 @@ def linked(source: BinaryIO, to: Path) -> bool:
     """Whether the open file could be named `to` as well: on one file system, with rights to it."""
     try:
         os.link(source.name, to)
+        if os.path.samestat(os.fstat(source.fileno()), to.lstat()):
+            return True
+        to.unlink()
     except OSError:
-        return False
-    if os.path.samestat(os.fstat(source.fileno()), to.stat()):
-        return True
-    to.unlink()
+        pass
     return False
 
 
 def settle(to: Path, info: BlobInfo) -> None:
     """Raises BlobChanged where the file `to`, which is the object itself, is not the same any more."""
     try:
-        with to.open("rb") as file:
+        with translated(info.bucket, info.key), to.open("rb") as file:
             require_whole(file, info)
     except TornError:
         raise BlobChanged(info.bucket, info.key, "it was rewritten while it was read") from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 from rdkit import Chem
@@ -80,12 +81,14 @@ def molecule(structure: str | bytes, notation: Notation, *, stereo: bool = True)
 def _flat(structure: str | bytes, notation: Notation) -> Chem.Mol | None:
     """The molecule without its stereochemistry; None where only RDKit's own reader can tell.
 
-    That is where it has an explicit hydrogen or a dummy atom: whether RDKit removes a hydrogen depends
-    on the stereochemistry.
+    Whether that removes a hydrogen depends on the stereochemistry, be it an atom of its own or one of a
+    metal's (`C[Ti@H](C)C`); and before it has read an InChI it has perceived everything.
     """
+    if notation == "inchi" or (notation == "molblock" and _draws_hydrogens(structure)):
+        return None
     try:
         mol = _unsanitized(structure, notation)
-        if mol is None or mol.GetNumHeavyAtoms() != mol.GetNumAtoms():
+        if mol is None or mol.HasSubstructMatch(_unusual()):
             return None
         Chem.SanitizeMol(mol)
     except MemoryError:
@@ -93,6 +96,19 @@ def _flat(structure: str | bytes, notation: Notation) -> Chem.Mol | None:
     except Exception:
         return None
     return mol
+
+
+@cache
+def _unusual() -> Chem.Mol:
+    """Matches hydrogens, dummies, and elements whose hydrogens may not follow from their valence."""
+    return Chem.MolFromSmarts("[!#6!#7!#8!#16!#15!#9!#17!#35!#53!#5!#14!#34!#33]")
+
+
+def _draws_hydrogens(block: str | bytes) -> bool:
+    """Whether a mol block may hold hydrogen atoms; most have no H anywhere, which is quick to see."""
+    if isinstance(block, bytes):
+        return b"H" in block and b" H " in block
+    return "H" in block and " H " in block
 
 
 def _why(structure: str | bytes, notation: Notation) -> NotAMolecule:

@@ -104,7 +104,8 @@ def featurizer(text: str) -> dict[str, Any]:
 
     The same form as chemistry.featurizers.parse_spec, which a client without RDKit cannot import.
     """
-    code, *rest = text.strip().split(":")
+    code, *rest = text.split(":")
+    code = code.strip()
     numbers = [part.strip() for part in rest if "=" not in part]
     if not code or len(numbers) > 2 or not all(n.isdigit() or not n for n in numbers):
         raise Usage(f"featurizer {text!r}: expected TYPE:SIZE:RADIUS, such as ECFP:2048:2.")

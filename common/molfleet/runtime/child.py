@@ -65,7 +65,9 @@ def main(sock: socket.socket) -> None:
 
 
 def _run(row: Handler, command: Record, context: ChildContext) -> None:
-    """Run the handler and tell what it comes to. Raises what it raises, but PartsMissing."""
+    """Run the handler and tell what it comes to. Raises what it raises, but PartsMissing, and Rejected
+    where its input changed under it.
+    """
     try:
         try:
             event = row.run(command, context)

@@ -76,6 +76,8 @@ class ChildContext:
         return target
 
     def borrow(self, ref: BlobRef) -> Path:
+        if ref.sha256 is not None:
+            return self.fetch(ref)  # what was verified byte by byte must not change any more
         target, largest, forbidden = self._target(ref), self._largest(ref), self._forbidden(ref)
         loan = borrow(self._store, ref, target, largest, state_bucket=forbidden)
         self._loans.append(loan)
@@ -83,7 +85,7 @@ class ChildContext:
         return target
 
     def settle(self) -> None:
-        """Once the handler is done: raises Rejected where what it has borrowed was rewritten meanwhile."""
+        """Raises Rejected where what was borrowed has been rewritten: then nothing made of it may last."""
         for loan in self._loans:
             settle(loan)
 
@@ -184,6 +186,7 @@ class ChildContext:
         )
 
     def put_checkpoint(self, name: str, path: Path) -> Path:
+        self.settle()
         job = self._job
         kept = self._checkpoints.put(
             job.command_type,

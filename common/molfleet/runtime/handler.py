@@ -51,8 +51,8 @@ class Context(Protocol):
     def borrow(self, ref: BlobRef) -> Path:
         """As `fetch`, for large files that are only read: not copied where the store can help it.
 
-        Should the blob be rewritten in place while the handler runs, the command fails with
-        BLOB_CHANGED, whatever the handler came to: it must stand a file that changes as it reads.
+        Should the blob be rewritten in place meanwhile, the command ends in BLOB_CHANGED instead of what
+        the handler comes to, be that an event or an error.
         """
         ...
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -40,12 +41,18 @@ STEREO = (
     "[Na+].[O-]C(=O)[C@H](O)[C@@H](O)C(=O)O",
     "CC1=CC=CC=C1[N+]([O-])=O",
 )
+ELEMENTS = [Chem.GetPeriodicTable().GetElementSymbol(number) for number in range(2, 119)]
+#: Stereocentres that are none, of which RDKit's reader takes a metal's hydrogen away.
+CENTRES = [text for e in ELEMENTS for text in (f"C[{e}@H](C)C", f"C[{e}@H](N)", f"C[{e}@H]", f"[{e}@H]")]
+
+
+_PAIRS = "ATOM_PAIRS:chirality=false"
 
 
 def featurizers() -> list[Featurizer]:
     """Of every row at its defaults, those that say that stereochemistry cannot change them."""
     rows = [row for row in FEATURIZERS if row.fit is None]
-    built = [FEATURIZERS.build(parse_spec(row.code)) for row in rows]
+    built = [FEATURIZERS.build(parse_spec(spec)) for spec in (*(row.code for row in rows), _PAIRS)]
     return [one for one in built if not one.stereo]
 
 
@@ -65,9 +72,15 @@ def _blocks(smiles: Iterable[str]) -> Iterable[str]:
             yield Chem.MolToV3KMolBlock(drawn)
 
 
+def _inchi(smiles: str) -> str:
+    text: str = Chem.MolToInchi(Chem.MolFromSmiles(smiles))  # type: ignore[no-untyped-call]
+    return text
+
+
 def _structures() -> Iterable[tuple[str, Notation]]:
     smiles = (*STEREO, *nci_smiles(60))
     yield from ((text, "smiles") for text in smiles)
+    yield from ((text, "inchi") for text in map(_inchi, STEREO) if text)
     yield from ((text, "molblock") for text in _blocks(STEREO))
 
 
@@ -112,6 +125,34 @@ def test_without_stereochemistry_the_graph_and_every_vector_that_needs_none_are_
         _assert_same(structure, notation, wanted)
     for raw in open_records(NCI_SDF):
         _assert_same(raw.block, raw.notation, wanted)
+
+
+def test_hydrogens_of_metals_stay_or_go_with_stereochemistry_or_without() -> None:
+    for text in CENTRES:
+        _assert_same(text, "smiles", [])
+        if (mol := Chem.MolFromSmiles(text)) is not None:
+            _assert_same(Chem.MolToV3KMolBlock(mol), "molblock", [])
+
+
+def test_stereochemistry_is_left_out_where_it_may_be() -> None:
+    for structure, notation in ((STEREO[0], "smiles"), (next(iter(_blocks(STEREO))), "molblock")):
+        told = []
+        for stereo in (True, False):
+            mol = molecule(structure, notation, stereo=stereo)
+            assert isinstance(mol, Chem.Mol)
+            told.append(any(atom.HasProp("_CIPCode") for atom in mol.GetAtoms()))
+        assert told == [True, False]
+
+
+def test_public_molecules_with_stereocentres_have_the_same_vectors_without() -> None:
+    wanted = featurizers()
+    table = open_records(shared("bbbp.csv"))
+    for raw in islice((raw for raw in table if b"@" in _bytes(raw)), 100):
+        _assert_same(raw.block, raw.notation, wanted)
+
+
+def _bytes(raw: RawRecord) -> bytes:
+    return raw.block.encode() if isinstance(raw.block, str) else raw.block
 
 
 def test_malformed_files_have_the_same_molecules_and_rejects_without_stereochemistry(

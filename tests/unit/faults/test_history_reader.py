@@ -14,6 +14,8 @@ from molfleet.runtime.intake import Intake
 from tests import builders
 from tests.harness import Fleet, until
 
+pytestmark = pytest.mark.worker
+
 FEATURES, TRAINING = "feature-vectors.commands", "training.commands"
 SINGLE = "predictions.single.commands"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import psutil
@@ -57,7 +58,7 @@ class TestLimits:
 
 
 class TestLoans:
-    @pytest.mark.parametrize("then", ["succeed", "reject"])
+    @pytest.mark.parametrize("then", ["succeed", "reject", "away", "checkpoint"])
     async def test_an_input_rewritten_while_it_is_read_fails_the_command_whatever_it_came_to(
         self, fleet: Fleet, then: str
     ) -> None:
@@ -69,6 +70,15 @@ class TestLoans:
         assert event.code == Code.BLOB_CHANGED
         assert "in/large.sdf" in event.message
         assert fleet.outputs(command.id) == []
+        assert not [info for info in fleet.store.list(fleet.settings.state_bucket) if "of what" in info.key]
+
+    async def test_an_input_whose_bytes_were_verified_cannot_change(self, fleet: Fleet) -> None:
+        command = self._borrowing(
+            fleet, hashlib.sha256(_LARGE).hexdigest(), rewrite=fleet.directory / "blobs/in/large.sdf"
+        )
+        async with fleet.worker(only=[TOPIC]):
+            await fleet.send(command)
+            assert isinstance(await fleet.outcome(command), FeatureVectorsCalculated)
 
     async def test_an_input_that_nobody_rewrites_does_no_harm(self, fleet: Fleet) -> None:
         command = self._borrowing(fleet)
@@ -77,10 +87,14 @@ class TestLoans:
             assert isinstance(await fleet.outcome(command), FeatureVectorsCalculated)
         assert fleet.store.read("in", "large.sdf")[0] == _LARGE
 
-    def _borrowing(self, fleet: Fleet, **options: object) -> CalculateFeatureVectors:
+    def _borrowing(
+        self, fleet: Fleet, sha256: str | None = None, **options: object
+    ) -> CalculateFeatureVectors:
         fleet.store.ensure_bucket("in")
         fleet.store.put("in", "large.sdf", _LARGE)
-        return toy("borrow", **options).model_copy(update={"source": BlobRef(bucket="in", key="large.sdf")})
+        return toy("borrow", **options).model_copy(
+            update={"source": BlobRef(bucket="in", key="large.sdf", sha256=sha256)}
+        )
 
 
 class TestCancellation:

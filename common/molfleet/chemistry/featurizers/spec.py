@@ -201,8 +201,8 @@ def _whole(part: str, text: str) -> int | None:
 def _literal(value: str) -> Value:
     if "," in value:
         return [_unescaped(part) for part in value.split(",") if part]
-    if value in ("true", "false"):
-        return value == "true"
+    if value.strip() in ("true", "false"):
+        return value.strip() == "true"
     for number in (int, float):
         try:
             parsed = number(value)
