@@ -49,12 +49,12 @@ async def measure_two_workers(featuring: Featuring) -> None:
     if featuring.cores < 2:
         report.notes.append("two workers: not measured, there is one core")
         return
-    count = max(2, featuring.chosen.records // 5)
+    count = max(2, featuring.chosen.records // 2)
     source = featuring.file(count)
     settings = {
         "MOLFLEET_WORKER_PROCESSES": "1",
         "MOLFLEET_WORKER_SPLIT_RECORDS": str(count // 2),
-        "MOLFLEET_WORKER_PART_RECORDS": str(max(1, count // 20)),
+        "MOLFLEET_WORKER_PART_RECORDS": str(max(1, count // 60)),
     }
     async with featuring.fleet(1, settings) as one, featuring.fleet(2, settings) as two:
         for fleet in (one, two):
@@ -68,7 +68,7 @@ async def measure_two_workers(featuring: Featuring) -> None:
             "one giant file",
             {"two workers": partial(rate, two), "one worker": partial(rate, one)},
             featuring.chosen.most_rounds,
-            150.0,
+            300.0,
         )
     if len(rates) < 2:
         report.notes.append("two workers: not measured, see above")

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import count
+from operator import attrgetter
 from time import perf_counter
 from typing import Any, Literal
 
@@ -26,6 +27,9 @@ from workers.feature_vectors.counts import ColumnCounts
 RECORDS_PER_CHUNK = 512
 SLOW_RECORDS_PER_CHUNK = 64
 _CHUNK_BYTES = 8 * 2**20
+#: Records that get their texts together, a column at a time: the code for SMILES and that for InChI,
+#: alternating, find the processor's caches cold, and so does all that follows; a tenth of the time.
+_TOGETHER = 16
 
 
 @dataclass(frozen=True)
@@ -149,6 +153,7 @@ class _Found:
         self.raws: list[list[Any]] = [[] for _ in work.featurizers]
         self.texts: list[list[str | None]] = [[] for _ in (*work.identifiers, *work.carried)]
         self.rejects: list[Reject] = []
+        self._waiting: list[tuple[RawRecord, Any]] = []
         steps = [*zip(count(2), work.featurizers, self.raws)]
         self._of_molecules = [(n, f.raw, raws.append) for n, f, raws in steps if f.needs == "molecule"]
         self._of_records = [
@@ -162,7 +167,7 @@ class _Found:
         standardize = None if isinstance(work.standardize, AsParsed) else work.standardize
         reads_structures = needs_structures(work.featurizers, work.identifiers, standardize is not None)
         stereo = _needs_stereo(work, standardize is not None)
-        texts, identifying_step = bool(self.texts), len(work.featurizers) + 2
+        texts, waiting = bool(self.texts), self._waiting
         parsing = standardizing = calculating = identifying = 0.0
         now = perf_counter()
         for raw in raws:
@@ -195,20 +200,22 @@ class _Found:
                     keep(calculate_record(raw.properties))
                 began, now = now, perf_counter()
                 calculating += now - began
-                if texts:
-                    step = identifying_step
-                    report(record, step)
-                    cells = self._texts_of(raw, mol)
-                    began, now = now, perf_counter()
-                    identifying += now - began
-                    for column, text in zip(self.texts, cells, strict=True):
-                        column.append(text)
             except Exception as error:  # whatever RDKit raises concerns this record alone
                 for kept in self.raws:
                     del kept[len(self.numbers) :]
                 self.rejects.append(self._reject(raw, step, error))
                 continue
             self.numbers.append(record)
+            if texts:
+                waiting.append((raw, mol))
+                if len(waiting) == _TOGETHER:
+                    self._identify()
+                    began, now = now, perf_counter()
+                    identifying += now - began
+        if waiting:
+            self._identify()
+            identifying += perf_counter() - now
+        self.rejects.sort(key=attrgetter("record"))
         return {
             "parse": parsing,
             "standardize": standardizing,
@@ -216,12 +223,36 @@ class _Found:
             "identify": identifying,
         }
 
-    def _texts_of(self, raw: RawRecord, mol: Any) -> list[str | None]:
-        cells: list[str | None] = [identifier.calculate(mol, raw) for identifier in self._work.identifiers]
-        if self._work.carried:
-            properties = raw.properties
-            cells += [properties.get(name) for name in self._work.carried]
-        return cells
+    def _identify(self) -> None:
+        """The texts of the last records; one that gives none is taken out again."""
+        work, waiting = self._work, self._waiting
+        failed: set[int] = set()
+        columns = [self._texts(failed, identifier.calculate) for identifier in work.identifiers]
+        if work.carried:
+            properties = self._texts(failed, lambda mol, raw: raw.properties)
+            columns += [[(each or {}).get(name) for each in properties] for name in work.carried]
+        for column, cells in zip(self.texts, columns, strict=True):
+            column += [cell for at, cell in enumerate(cells) if at not in failed]
+        first = len(self.numbers) - len(waiting)
+        for at in sorted(failed, reverse=True):
+            for kept in (self.numbers, *self.raws):
+                del kept[first + at]
+        waiting.clear()
+
+    def _texts(self, failed: set[int], calculate: Callable[[Any, RawRecord], Any]) -> list[Any]:
+        """What `calculate` gives for each record that waits; None for one that failed, here or before."""
+        step, found = len(self._work.featurizers) + 2, []
+        for at, (raw, mol) in enumerate(self._waiting):
+            value = None
+            if at not in failed:
+                self._report(raw.record, step)
+                try:
+                    value = calculate(mol, raw)
+                except Exception as error:  # as in `read`
+                    failed.add(at)
+                    self.rejects.append(self._reject(raw, step, error))
+            found.append(value)
+        return found
 
     def _reject(self, raw: RawRecord, step: int, error: Exception) -> Reject:
         doing = self._work.steps[step]
