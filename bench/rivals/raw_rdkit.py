@@ -60,19 +60,6 @@ def blocks(path: Path, start: int, end: int) -> Iterator[Chem.Mol | None]:
             yield Chem.MolFromMolBlock(block)
 
 
-def stream(path: Path, start: int, end: int) -> Iterator[Chem.Mol | None]:
-    """SDMolSupplier on the file, told where the records of the range are."""
-    found, at = [], start
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        while at < end:
-            found.append(at)
-            at = data.find(_END, at) + len(_END)
-    supplier = Chem.SDMolSupplier(str(path))
-    supplier._SetStreamIndices(found)
-    # Iterating would go on to the end of the file.
-    yield from (supplier[number] for number in range(len(found)))
-
-
 def _parts(path: Path, start: int, end: int) -> Iterator[bytes]:
     """The range in pieces of whole records."""
     with path.open("rb") as file:
@@ -87,10 +74,10 @@ def _parts(path: Path, start: int, end: int) -> Iterator[bytes]:
             rest = rest[cut:]
 
 
+#: Not SDMolSupplier on the file itself, told where a range's records are: it takes no place beyond 2 GiB.
 SUPPLIERS: dict[str, Callable[[Path, int, int], Iterable[Chem.Mol | None]]] = {
     "ForwardSDMolSupplier": forward,
     "SDMolSupplier.SetData": set_data,
-    "SDMolSupplier": stream,
     "MolFromMolBlock": blocks,
 }
 
