@@ -45,7 +45,8 @@ def parse_spec(text: str) -> SpecValue:
 
     A radius of 0 is `ECFP:2048:radius=0`, since a SIZE or RADIUS of 0 is left to the default. A value
     with a comma is a list (of one: `names=1,`), `true` and `false` are booleans. Within a value `%2C`
-    is a comma, `%3A` a colon, `%25` a per cent sign. Raises Rejected(INVALID_COMMAND).
+    is a comma, `%3A` a colon, `%25` a per cent sign, and blanks are its own: a column may be called so.
+    Raises Rejected(INVALID_COMMAND).
     """
     head, *rest = text.split(":")
     head, numbers = head.strip(), [part.strip() for part in rest if "=" not in part]
