@@ -1,4 +1,4 @@
-"""What holds for every test: fast ones first, coverage counts only those, nothing is skipped in CI."""
+"""What holds for every test: those without a broker first, only they count as covering, no skips in CI."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Coverage is a promise about the fast tests: what only a real broker reaches does not count."""
+    """Coverage is a promise about tests without a broker: what only a real one reaches does not count."""
     cov = item.config.pluginmanager.getplugin("_cov")
     if cov is None or cov.cov_controller is None or not _is_slow(item):
         return (yield)

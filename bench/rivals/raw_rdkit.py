@@ -149,8 +149,10 @@ def _with_rings(standardize: Callable[[Chem.Mol], Chem.Mol]) -> Callable[[Chem.M
     """FragmentParent forgets the rings where it removes atoms, and fingerprints need them."""
 
     def standardized(mol: Chem.Mol) -> Chem.Mol:
+        atoms = mol.GetNumAtoms()
         mol = standardize(mol)
-        Chem.GetSymmSSSR(mol)
+        if mol.GetNumAtoms() != atoms:
+            Chem.GetSymmSSSR(mol)
         return mol
 
     return standardized

@@ -49,7 +49,7 @@ def molecule(structure: str | bytes, notation: Notation, *, stereo: bool = True)
 
     `structure` is a mol block (bytes, any encoding, or text), a SMILES with an optional CXSMILES
     extension, or an InChI. Without `stereo` its stereochemistry may be left out, wholly or in part, and
-    nothing else: that saves a fifth of the time.
+    nothing else: that saves a sixth of the time.
     """
     if len(structure) > MAX_STRUCTURE_BYTES:
         return NotAMolecule(

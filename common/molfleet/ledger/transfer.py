@@ -50,7 +50,12 @@ def borrow(
     *,
     state_bucket: str | None = None,
 ) -> Loan:
-    """As `resolve`, for reading only (BlobStore.borrow). Settle it by `settle`."""
+    """As `resolve`, for reading only (BlobStore.borrow). Settle it by `settle`.
+
+    A reference with a digest gets a copy: what was verified byte by byte must not change any more.
+    """
+    if ref.sha256 is not None:
+        return Loan(resolve(store, ref, to, max_bytes, state_bucket=state_bucket))
     refuse_state_bucket(ref.bucket, state_bucket)
     try:
         loan = store.borrow(ref.bucket, ref.key, to, max_bytes=max_bytes)

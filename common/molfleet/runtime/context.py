@@ -76,8 +76,6 @@ class ChildContext:
         return target
 
     def borrow(self, ref: BlobRef) -> Path:
-        if ref.sha256 is not None:
-            return self.fetch(ref)  # what was verified byte by byte must not change any more
         target, largest, forbidden = self._target(ref), self._largest(ref), self._forbidden(ref)
         loan = borrow(self._store, ref, target, largest, state_bucket=forbidden)
         self._loans.append(loan)
