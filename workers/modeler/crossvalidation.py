@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from molfleet.bundles.arrays import pack, unpack
-from workers.modeler.algorithms.base import Algorithm, FloatArray, Matrix
+from workers.modeler.algorithms.base import Algorithm, FloatArray, Matrix, Run
 from workers.modeler.exactness import require_exact
 from workers.modeler.preparation import Preparation, Scaler, fit_preparation
 from workers.modeler.splits import Partition
@@ -44,6 +44,7 @@ class Problem:
     features: Matrix
     values: NDArray[Any]
     partition: Partition
+    continuous: NDArray[np.bool_]
     perturbed: Matrix
     shared: Preparation | None
     seed: int
@@ -53,6 +54,10 @@ class Problem:
     def sd(self) -> float:
         """Standard deviation of the training values."""
         return float(np.std(self.values[self.partition.training]))
+
+    @property
+    def run(self) -> Run:
+        return Run(self.seed, self.threads, self.continuous)
 
     def digest(self) -> str:
         """Names the checkpoints: a source that changed between two attempts must not meet old folds."""
@@ -127,9 +132,7 @@ def _fit_fold(problem: Problem, number: int) -> Fold:
     train = preparation.apply(problem.features[rows])
     validation = preparation.apply(problem.features[partition.validation_of(number)])
     test = preparation.apply(problem.features[partition.test])
-    estimator = algorithm.fit(
-        train, problem.values[rows], problem.parameters, problem.seed, problem.threads
-    )
+    estimator = algorithm.fit(train, problem.values[rows], problem.parameters, problem.run)
     graph, difference = b"", 0.0
     if problem.shared is not None:
         graph = algorithm.export(estimator, train.shape[1])

@@ -35,9 +35,7 @@ def fit_final(problem: Problem, folds: Sequence[Fold]) -> Final:
     algorithm, rows = problem.algorithm, problem.partition.training
     preparation = fit_preparation(problem.scaler, problem.features[rows])
     train = preparation.apply(problem.features[rows])
-    estimator = algorithm.fit(
-        train, problem.values[rows], problem.parameters, problem.seed, problem.threads
-    )
+    estimator = algorithm.fit(train, problem.values[rows], problem.parameters, problem.run)
     graph = algorithm.export(estimator, train.shape[1])
     test = preparation.apply(problem.features[problem.partition.test])
     checked = [train, test, preparation.apply(problem.perturbed)]

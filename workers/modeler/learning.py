@@ -78,6 +78,7 @@ def _problem(dataset: Dataset, curated: Curated, plan: Plan, tools: Toolbox, thr
         features=features,
         values=curated.values,
         partition=partition,
+        continuous=continuous,
         perturbed=perturbed(training, continuous, plan.seed),
         shared=fit_preparation(plan.scaler, training) if plan.keeps_folds else None,
         seed=plan.seed,

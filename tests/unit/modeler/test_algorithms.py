@@ -11,7 +11,7 @@ from molfleet.bundles.estimators import OnnxPredictor
 from molfleet.errors import Code, Rejected
 from tests.unit.modeler.support import features_of_bioactive
 from workers.modeler.algorithms import ALGORITHMS, METHODS
-from workers.modeler.algorithms.base import Algorithm
+from workers.modeler.algorithms.base import Algorithm, Run
 from workers.modeler.algorithms.light_gbm import round_down
 from workers.modeler.exactness import TOLERANCE, perturbed, require_exact
 from workers.modeler.metrics import evaluate
@@ -47,7 +47,7 @@ def fitted(
 ) -> tuple[Any, np.ndarray, np.ndarray]:
     x, y = problem(algorithm, classes)
     parameters = algorithm.resolve({**BY_HEART.get(algorithm.code, {}), **given})
-    return algorithm.fit(x, y, parameters, 7, threads), x, y
+    return algorithm.fit(x, y, parameters, Run(7, threads)), x, y
 
 
 @every_algorithm
@@ -180,7 +180,7 @@ def test_a_rounded_threshold_asks_every_float32_the_same_question(threshold: flo
 def test_a_graph_of_another_model_does_not_pass_the_gate() -> None:
     algorithm = ALGORITHMS.get("ridgeregression")
     estimator, x, y = fitted(algorithm)
-    other = algorithm.fit(x, y + 0.01 * np.std(y), algorithm.resolve({"alpha": 0.01}), 7, 1)
+    other = algorithm.fit(x, y + 0.01 * np.std(y), algorithm.resolve({"alpha": 0.01}), Run(7, 1))
     with pytest.raises(Rejected) as caught:
         require_exact(algorithm, estimator, algorithm.export(other, x.shape[1]), [x], float(np.std(y)))
     assert caught.value.code == Code.INTERNAL

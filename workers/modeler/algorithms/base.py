@@ -90,16 +90,32 @@ class Parameter:
 
 
 @dataclass(frozen=True)
-class Algorithm:
-    """One row: how a model is built, and how it becomes ONNX.
+class Run:
+    """Under which circumstances an estimator is built.
 
-    `build(parameters, seed, threads)` gives an unfitted estimator; a classifier also has
-    `predict_proba`. It is fitted on a (rows, features) matrix of `fit_dtype` and, for classification,
-    class numbers 0..k-1. `export(estimator, n_features)` gives the bytes of
-    an ONNX graph with the float32 input `input` (rows, features) and the float32 output `output`.
-    `family` is the name under which the command's task decides; `refused` explains parameters that
-    the library knows and this row will not take. `any_block`: the exported graph's output for a row
-    is the same bit for bit whatever rows it is computed with (trees, not dense arithmetic).
+    `continuous` bool [features]: True for descriptors and numbers, False for the bits and counts of
+    fingerprints. None: nothing is known of the columns.
+    """
+
+    seed: int
+    threads: int
+    continuous: NDArray[np.bool_] | None = None
+
+
+@dataclass(frozen=True)
+class Algorithm:
+    """One row: how a model is built, and what of it goes into a bundle.
+
+    `build(parameters, run)` gives an unfitted estimator; a classifier also has `predict_proba`. It is
+    fitted on a (rows, features) matrix of `fit_dtype` and, for classification, class numbers 0..k-1.
+    `export(estimator, n_features)` gives the part of the bundle that the row `kind` of
+    molfleet.bundles.estimators reads: for `onnx` a graph with the float32 input `input` (rows, features)
+    and the float32 output `output`. `family` is the name under which the command's task decides.
+    `refused` explains parameters that the library knows and this row will not take. `any_block`: the
+    exported part's output for a row is the same bit for bit whatever rows it is computed with (trees,
+    not dense arithmetic). `scales`: where the command names no scaler, continuous columns are
+    standardized. `max_records`: more are not learned from as they are, the cost growing with their
+    square; `beyond` says in a sentence what is approximated then; empty: such a training is refused.
     """
 
     code: str
@@ -107,12 +123,16 @@ class Algorithm:
     display_name: str
     task: Task
     parameters: tuple[Parameter, ...]
-    build: Callable[[Mapping[str, Any], int, int], Estimator]
+    build: Callable[[Mapping[str, Any], Run], Estimator]
     export: Callable[[Any, int], bytes]
+    kind: str = "onnx"
     aliases: tuple[str, ...] = ()
     refused: Mapping[str, str] = field(default_factory=dict)
     fit_dtype: type[np.floating[Any]] = np.float32
     any_block: bool = False
+    scales: bool = False
+    max_records: int | None = None
+    beyond: str = ""
 
     def resolve(self, given: Mapping[str, Value]) -> dict[str, Value]:
         """The given hyper-parameters, checked, over the defaults; in the catalogue's order.
@@ -139,11 +159,9 @@ class Algorithm:
             name: parameter.check(given.get(name, parameter.default)) for name, parameter in known.items()
         }
 
-    def fit(
-        self, x: Matrix, y: NDArray[Any], parameters: Mapping[str, Any], seed: int, threads: int
-    ) -> Estimator:
+    def fit(self, x: Matrix, y: NDArray[Any], parameters: Mapping[str, Any], run: Run) -> Estimator:
         """An estimator fitted on all rows of `x`, ready to predict with one thread."""
-        estimator = self.build(parameters, seed, threads)
+        estimator = self.build(parameters, run)
         estimator.fit(x.astype(self.fit_dtype, copy=False), y)
         # Sums over trees depend on the order in which threads finish; with one they do not.
         if hasattr(estimator, "n_jobs"):

@@ -14,6 +14,7 @@ from workers.modeler.algorithms.base import (
     REGRESSION,
     Algorithm,
     Parameter,
+    Run,
 )
 from workers.modeler.algorithms.onnx_graphs import sealed
 
@@ -44,29 +45,29 @@ _REFUSED = {
 }
 
 
-def _arguments(parameters: Mapping[str, Any], seed: int, threads: int) -> dict[str, Any]:
+def _arguments(parameters: Mapping[str, Any], run: Run) -> dict[str, Any]:
     depth = parameters["max_depth"]
     return {
         **parameters,
         "max_depth": -1 if depth is None else depth,
         "subsample_freq": 1 if parameters["subsample"] < 1 else 0,
-        "random_state": seed,
-        "n_jobs": threads,
+        "random_state": run.seed,
+        "n_jobs": run.threads,
         "deterministic": True,
         "force_row_wise": True,
         "verbosity": -1,
     }
 
 
-def _classifier(parameters: Mapping[str, Any], seed: int, threads: int) -> Any:
+def _classifier(parameters: Mapping[str, Any], run: Run) -> Any:
     weight = parameters["class_weight"]
-    arguments = _arguments(parameters, seed, threads)
+    arguments = _arguments(parameters, run)
     arguments["class_weight"] = None if weight == "none" else weight
     return lightgbm.LGBMClassifier(**arguments)
 
 
-def _regressor(parameters: Mapping[str, Any], seed: int, threads: int) -> Any:
-    return lightgbm.LGBMRegressor(**_arguments(parameters, seed, threads))
+def _regressor(parameters: Mapping[str, Any], run: Run) -> Any:
+    return lightgbm.LGBMRegressor(**_arguments(parameters, run))
 
 
 def round_down(threshold: float) -> float:

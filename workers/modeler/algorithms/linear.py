@@ -8,22 +8,22 @@ from typing import Any
 import numpy as np
 from sklearn.linear_model import LogisticRegression, Ridge
 
-from workers.modeler.algorithms.base import CLASSIFICATION, REGRESSION, Algorithm, Parameter
+from workers.modeler.algorithms.base import CLASSIFICATION, REGRESSION, Algorithm, Parameter, Run
 from workers.modeler.algorithms.onnx_graphs import from_sklearn
 
 
-def _logistic(parameters: Mapping[str, Any], seed: int, threads: int) -> LogisticRegression:
+def _logistic(parameters: Mapping[str, Any], run: Run) -> LogisticRegression:
     weight = parameters["class_weight"]
     return LogisticRegression(
         C=parameters["c"],
         max_iter=parameters["max_iter"],
         class_weight=None if weight == "none" else weight,
-        random_state=seed,
+        random_state=run.seed,
     )
 
 
-def _ridge(parameters: Mapping[str, Any], seed: int, threads: int) -> Ridge:
-    return Ridge(alpha=parameters["alpha"], random_state=seed)
+def _ridge(parameters: Mapping[str, Any], run: Run) -> Ridge:
+    return Ridge(alpha=parameters["alpha"], random_state=run.seed)
 
 
 LOGISTIC = Algorithm(

@@ -7,7 +7,7 @@ from typing import Any
 
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
-from workers.modeler.algorithms.base import CLASSIFICATION, REGRESSION, Algorithm, Parameter
+from workers.modeler.algorithms.base import CLASSIFICATION, REGRESSION, Algorithm, Parameter, Run
 from workers.modeler.algorithms.onnx_graphs import from_sklearn
 
 
@@ -38,17 +38,17 @@ _CLASS_WEIGHT = Parameter(
 )
 
 
-def _classifier(parameters: Mapping[str, Any], seed: int, threads: int) -> RandomForestClassifier:
+def _classifier(parameters: Mapping[str, Any], run: Run) -> RandomForestClassifier:
     weight = parameters["class_weight"]
     return RandomForestClassifier(
         **{**parameters, "class_weight": None if weight == "none" else weight},
-        random_state=seed,
-        n_jobs=threads,
+        random_state=run.seed,
+        n_jobs=run.threads,
     )
 
 
-def _regressor(parameters: Mapping[str, Any], seed: int, threads: int) -> RandomForestRegressor:
-    return RandomForestRegressor(**parameters, random_state=seed, n_jobs=threads)
+def _regressor(parameters: Mapping[str, Any], run: Run) -> RandomForestRegressor:
+    return RandomForestRegressor(**parameters, random_state=run.seed, n_jobs=run.threads)
 
 
 CLASSIFIER = Algorithm(
