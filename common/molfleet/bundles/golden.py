@@ -37,7 +37,7 @@ def verify(model: Model, bundle: OpenBundle, tools: Toolbox) -> None:
         or outputs.shape != (count, manifest.n_outputs)
     ):
         refuse(f"part {golden.part} does not hold features and outputs of {count} golden molecules")
-    now = model.outputs(model.prepare(features))
+    now = model.outputs(features)
     wrong = ~np.isclose(now, outputs, rtol=TOLERANCE, atol=TOLERANCE * max(1e-6, float(np.std(outputs))))
     if wrong.any():
         row, column = np.argwhere(wrong)[0]

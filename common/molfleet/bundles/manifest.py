@@ -10,11 +10,11 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, JsonValue, model_validator
 
 from molfleet.chemistry.featurizers.spec import SpecValue
 
-FORMAT = (1, 0)
+FORMAT = (1, 1)
 FORMAT_VERSION = f"{FORMAT[0]}.{FORMAT[1]}"
 MANIFEST = "manifest.json"
 
@@ -70,7 +70,8 @@ class Preparation(_Frozen):
     """What is done to the features in float64 before they are cast to float32 for the estimators.
 
     `part` is an npz with any of: `keep` int64 [m] (columns taken, in this order), `fill` float64 [m]
-    (put where a value is NaN), `center` and `scale` float64 [m] (x -> (x - center) / scale, scale 0 as 1).
+    (put where a value is NaN), `center` and `scale` float64 [m] (x -> (x - center) / scale, scale 0 as 1),
+    `limit` float64 [m] (what lies further from 0 after that is put there).
     """
 
     scaler: str | None = None
@@ -84,14 +85,36 @@ class Algorithm(_Frozen):
 
 
 class Estimator(_Frozen):
-    """One of the estimators whose outputs are averaged with `weight`. `kind` is a row of the catalogue
-    of estimators. `any_block` says that a row's output is the same bit for bit in whatever block it is
-    computed (tree ensembles on one thread); the rows of others are computed one by one."""
+    """One estimator. `kind` is a row of the catalogue of estimators. `any_block` says that a row's output
+    is the same bit for bit in whatever block it is computed (tree ensembles on one thread); the rows of
+    others are computed one by one. A value is `center + scale x output`. Those of one `group` are
+    combined, by their `weight` where nothing else is said; `preparation` None: that of the model."""
 
     kind: str = "onnx"
     part: PartName
     weight: FiniteFloat = Field(1.0, gt=0)
     any_block: bool = False
+    group: int = Field(0, ge=0)
+    preparation: Preparation | None = None
+    center: FiniteFloat = 0.0
+    scale: FiniteFloat = Field(1.0, gt=0)
+
+
+class Combination(_Frozen):
+    """How the estimators of a group become one: a row of the catalogue of combinations. `part` is an npz
+    with `weights` and `intercept` (bundles.composition)."""
+
+    kind: str = "mean"
+    part: PartName | None = None
+
+
+class Member(_Frozen):
+    """What an ensemble is made of, for people: `featurizers` are positions in the model's own."""
+
+    algorithm: Algorithm
+    featurizers: tuple[int, ...]
+    scaler: str | None = None
+    weight: FiniteFloat = 1.0
 
 
 class Metric(_Frozen):
@@ -166,8 +189,12 @@ class Manifest(_Frozen):
     standardize: Standardize
     preparation: Preparation | None = None
     algorithm: Algorithm
+    members: tuple[Member, ...] = ()
     estimators: tuple[Estimator, ...] = Field(min_length=1)
+    combinations: tuple[Combination, ...] = ()
     metrics: tuple[Metric, ...] = ()
+    final_metrics: tuple[Metric, ...] = ()
+    sections: Mapping[str, JsonValue] = {}
     training_set: TrainingSet
     split: Split
     seed: int
@@ -189,6 +216,15 @@ class Manifest(_Frozen):
             raise ValueError("positive_label must be one of the two labels")
         return self
 
+    @model_validator(mode="after")
+    def _groups_are_complete(self) -> Self:
+        groups = {estimator.group for estimator in self.estimators}
+        if groups != set(range(len(groups))):
+            raise ValueError("the groups of the estimators are not numbered from 0 without a gap")
+        if self.combinations and len(self.combinations) != len(groups):
+            raise ValueError("there is not one combination for each group of estimators")
+        return self
+
     @property
     def n_features(self) -> int:
         return sum(featurizer.n_features for featurizer in self.featurizers)
@@ -200,8 +236,9 @@ class Manifest(_Frozen):
     def named_parts(self) -> frozenset[str]:
         """The parts that the other fields refer to."""
         names = {estimator.part for estimator in self.estimators} | {self.golden.part}
-        if self.preparation:
-            names.add(self.preparation.part)
+        preparations = [self.preparation, *(estimator.preparation for estimator in self.estimators)]
+        names |= {preparation.part for preparation in preparations if preparation}
+        names |= {combination.part for combination in self.combinations if combination.part}
         if self.applicability_domain:
             names |= {self.applicability_domain.part, self.applicability_domain.molecules}
         if self.calibration:

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from molfleet.bundles import conformal, golden
 from molfleet.bundles.archive import OpenBundle, open_bundle, refuse
+from molfleet.bundles.composition import mean_of
 from molfleet.bundles.domain import Domain, DomainFigures
-from molfleet.bundles.estimators import ESTIMATORS, Outputs, Predictor
-from molfleet.bundles.features import Featurization, Matrix, Molecule, Toolbox
-from molfleet.bundles.manifest import Manifest, TargetTransform
-from molfleet.bundles.preparation import Preparation
-from molfleet.errors import Rejected
+from molfleet.bundles.estimators import Outputs
+from molfleet.bundles.features import Matrix, Molecule, Toolbox
+from molfleet.bundles.loading import featurization_of, groups_of, preparation_of
+from molfleet.bundles.manifest import TargetTransform
 
 Floats = NDArray[np.float64]
 
@@ -53,32 +53,36 @@ class Model:
 
     def __init__(self, bundle: OpenBundle, tools: Toolbox) -> None:
         """Raises Rejected(INVALID_MODEL) naming the part that cannot be used."""
-        self.manifest = manifest = bundle.manifest
-        self.featurization = _featurization(manifest, tools)
-        self._preparation = _preparation(bundle)
-        self._estimators = _estimators(bundle, self._preparation.width)
+        self.manifest = made = bundle.manifest
+        self.featurization = featurization_of(bundle, tools)
+        self._preparation = preparation_of(bundle)
+        self._groups = groups_of(bundle, self._preparation)
         self._domain = _domain(bundle, self._preparation.width)
         self._scores = _scores(bundle)
-        self._positive = manifest.labels.index(manifest.positive_label) if manifest.positive_label else -1
+        self._positive = made.labels.index(made.positive_label) if made.positive_label else -1
         self._molecules = b""
-        if manifest.applicability_domain:
-            self._molecules = bundle.parts[manifest.applicability_domain.molecules]
+        if made.applicability_domain:
+            self._molecules = bundle.parts[made.applicability_domain.molecules]
         # onnxruntime's own structures take about as much as the graph does.
-        graphs = 2 * sum(len(bundle.parts[estimator.part]) for estimator in manifest.estimators)
-        self.nbytes = (
-            graphs + len(self._molecules) + (self._domain.nbytes if self._domain else 0) + (1 << 16)
+        graphs = 2 * sum(len(bundle.parts[estimator.part]) for estimator in made.estimators)
+        prepared = sum(
+            member.preparation.nbytes
+            for group in self._groups
+            for member in group.members
+            if member.preparation
         )
+        domain = self._domain.nbytes if self._domain else 0
+        self.nbytes = graphs + prepared + len(self._molecules) + domain + (1 << 16)
 
-    def outputs(self, prepared: Floats) -> Outputs:
-        """The estimators' weighted mean [n, 1 or k], in the space in which they were trained."""
-        features = prepared.astype(np.float32)
-        total = np.zeros((len(features), self.manifest.n_outputs))
-        for predictor, weight in self._estimators:
-            outputs = predictor(features)
-            if outputs.shape != total.shape:
-                refuse(f"an estimator gives {outputs.shape[1]} outputs, not {total.shape[1]}")
-            total += weight * outputs
-        return total
+    def outputs(self, features: Matrix) -> Outputs:
+        """The estimators' combined outputs [n, 1 or k] for unprepared features, in model space."""
+        return self._outputs(features, self.prepare(features))
+
+    def _outputs(self, features: Matrix, prepared: Floats) -> Outputs:
+        try:
+            return mean_of(self._groups, features, prepared.astype(np.float32))
+        except ValueError as error:
+            refuse(str(error))
 
     def prepare(self, features: Matrix) -> Floats:
         return self._preparation(features)
@@ -95,7 +99,7 @@ class Model:
         Values that are not finite stay so: whoever reports them says that the prediction failed.
         """
         prepared = self.prepare(features)
-        outputs = self.outputs(prepared)
+        outputs = self._outputs(features, prepared)
         domain = self._domain.evaluate(prepared, ecfp4) if self._domain else None
         if self.manifest.task == "regression":
             return self._regression(outputs[:, 0], confidence, domain)
@@ -166,45 +170,6 @@ def _inverse(values: Floats, transform: TargetTransform) -> Floats:
         return values
     with np.errstate(over="ignore"):
         return np.asarray(np.power(10.0, values if transform == "log10" else -values))
-
-
-def _featurization(manifest: Manifest, tools: Toolbox) -> Featurization:
-    specs = []
-    for featurizer in manifest.featurizers:
-        try:
-            text = tools.add(featurizer.spec)
-        except Rejected as error:
-            refuse(f"this worker cannot compute its features: {error.message.rstrip('.')}")
-        size = tools.featurizer(text).size
-        if size != featurizer.n_features:
-            refuse(f"its {featurizer.type} has {featurizer.n_features} columns, here it has {size}")
-        specs.append(text)
-    return Featurization(manifest.standardize, tuple(specs))
-
-
-def _preparation(bundle: OpenBundle) -> Preparation:
-    entry, width = bundle.manifest.preparation, bundle.manifest.n_features
-    if entry is None:
-        return Preparation({}, width)
-    try:
-        return Preparation(bundle.arrays(entry.part), width)
-    except ValueError as error:
-        refuse(f"part {entry.part}: {error}")
-
-
-def _estimators(bundle: OpenBundle, width: int) -> list[tuple[Predictor, float]]:
-    loaded = []
-    total = sum(estimator.weight for estimator in bundle.manifest.estimators)
-    for estimator in bundle.manifest.estimators:
-        try:
-            kind = ESTIMATORS.get(estimator.kind)
-            predictor = kind.load(bundle.parts[estimator.part], width, estimator.any_block)
-        except ValueError as error:
-            refuse(f"part {estimator.part}: {error}")
-        except Rejected as error:
-            refuse(f"part {estimator.part}: {error.message.rstrip('.')}")
-        loaded.append((predictor, estimator.weight / total))
-    return loaded
 
 
 def _domain(bundle: OpenBundle, width: int) -> Domain | None:

@@ -12,27 +12,38 @@ from molfleet.bundles.features import Matrix
 
 Floats = NDArray[np.float64]
 
+#: Rows that are prepared at once; bounds the float64 copy.
+_ROWS = 512
+_ARRAYS = ("keep", "fill", "center", "scale", "limit")
+
 
 class Preparation:
-    """Columns selected, NaN filled, scaled: float64 throughout. Training and prediction share this code.
+    """Columns selected, NaN filled, scaled, cut off: float64 throughout. Training and prediction share it.
 
     `arrays` are those of manifest.Preparation, each of them optional. Raises ValueError where they do
     not fit `n_features` columns.
     """
 
     def __init__(self, arrays: Mapping[str, Array], n_features: int) -> None:
-        if unknown := set(arrays) - {"keep", "fill", "center", "scale"}:
+        if unknown := set(arrays) - set(_ARRAYS):
             raise ValueError(f"there are unknown arrays: {', '.join(sorted(unknown))}")
+        #: As given: what a bundle stores of it.
+        self.arrays = dict(arrays)
         self._keep = _columns(arrays["keep"], n_features) if "keep" in arrays else None
         #: Columns after the selection.
         self.width = n_features if self._keep is None else len(self._keep)
-        self._fill = self._numbers(arrays, "fill")
-        self._center = self._numbers(arrays, "center")
-        scale = self._numbers(arrays, "scale")
+        self._fill = self._numbers("fill")
+        self._center = self._numbers("center")
+        scale = self._numbers("scale")
         self._scale = None if scale is None else np.where(scale == 0, 1.0, scale)
+        self._limit = self._numbers("limit")
+
+    @property
+    def nbytes(self) -> int:
+        return sum(array.nbytes for array in self.arrays.values())
 
     def __call__(self, features: Matrix) -> Floats:
-        """Features [n, n_features] as estimators (cast to float32) and domain take them, [n, width]."""
+        """Features [n, n_features] as the domain takes them, [n, width]."""
         prepared = (features if self._keep is None else features[:, self._keep]).astype(np.float64)
         if self._fill is not None:
             prepared = np.where(np.isnan(prepared), self._fill, prepared)
@@ -40,14 +51,25 @@ class Preparation:
             prepared -= self._center
         if self._scale is not None:
             prepared /= self._scale
+        if self._limit is not None:
+            np.clip(prepared, -self._limit, self._limit, out=prepared)
         return prepared
 
-    def _numbers(self, arrays: Mapping[str, Array], name: str) -> Floats | None:
-        array = arrays.get(name)
+    def float32(self, features: Matrix) -> Matrix:
+        """The same as estimators take them: float32 [n, width], in memory for no more than that."""
+        prepared = np.empty((len(features), self.width), np.float32)
+        for start in range(0, len(features), _ROWS):
+            prepared[start : start + _ROWS] = self(features[start : start + _ROWS])
+        return prepared
+
+    def _numbers(self, name: str) -> Floats | None:
+        array = self.arrays.get(name)
         if array is None:
             return None
         if array.shape != (self.width,) or not np.isfinite(array).all():
             raise ValueError(f"{name} is not one finite number for each of {self.width} columns")
+        if name == "limit" and (array < 0).any():
+            raise ValueError("limit is below zero for a column")
         return np.asarray(array, np.float64)
 
 

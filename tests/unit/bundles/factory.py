@@ -14,7 +14,7 @@ from rdkit import Chem, rdBase
 from molfleet.bundles import conformal, domain
 from molfleet.bundles.archive import write_bundle
 from molfleet.bundles.arrays import pack
-from molfleet.bundles.features import Molecule, Toolbox
+from molfleet.bundles.features import Featurization, Molecule, Toolbox
 from molfleet.bundles.manifest import (
     Algorithm,
     ApplicabilityDomain,
@@ -28,7 +28,6 @@ from molfleet.bundles.manifest import (
     Split,
     TrainingSet,
 )
-from molfleet.bundles.predict import Featurization
 from molfleet.chemistry.featurizers import FEATURIZERS, SpecValue, text_of
 
 ECFP = SpecValue("ECFP", 512, 2)

@@ -210,7 +210,7 @@ def test_a_table_of_contents_that_claims_too_many_parts_is_refused(made: Made, t
     assert "table of contents" in refusal(rezipped(made, tmp_path / "bad", many))
 
 
-@pytest.mark.parametrize("version", ["2.0", "1.1", "0.9", "10.0"])
+@pytest.mark.parametrize("version", ["2.0", "1.2", "0.9", "10.0"])
 def test_another_format_version_is_refused_by_number(made: Made, tmp_path: Path, version: str) -> None:
     path = with_manifest(made, tmp_path / "newer", format_version=version, task="dreaming")
     assert f"format version is {version}, this worker reads {FORMAT_VERSION}" in refusal(path)

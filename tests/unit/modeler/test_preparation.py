@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn import preprocessing as oracle
 
-from molfleet.bundles import predict
+from molfleet.bundles.preparation import Preparation
 from tests.unit.modeler.support import features_of_bioactive
 from workers.modeler.preparation import SCALERS, fit_preparation
 
@@ -33,7 +33,7 @@ def test_a_bundle_prepares_features_bit_by_bit_as_the_training_did(code: str) ->
     features[3, -40:] = np.nan
     ours = fit_preparation(SCALERS.get(code), features[:30])
     arrays = {"fill": ours.fill, "center": ours.center, "scale": ours.scale}
-    theirs = predict.Preparation(arrays, features.shape[1])(features).astype(np.float32)
+    theirs = Preparation(arrays, features.shape[1])(features).astype(np.float32)
     assert np.array_equal(ours.apply(features), theirs)
 
 

@@ -171,7 +171,7 @@ def test_folds_kept_as_an_ensemble_are_averaged(ensemble: tuple[ModelTrained, Mo
     tools = Toolbox()
     again = load_model(context.fetch(event.model), max_bytes=1 << 30, tools=tools)
     found = [Molecule(Chem.MolFromSmiles(row["smiles"]), tools) for row in rows]
-    outputs = again.outputs(again.prepare(again.features(found)))
+    outputs = again.outputs(again.features(found))
     assert outputs[:, 0] == pytest.approx([float(row["predicted"]) for row in rows], abs=1e-4)
 
 
