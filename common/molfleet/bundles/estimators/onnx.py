@@ -1,37 +1,17 @@
-"""The kinds of estimator that a bundle may hold, and how each becomes something that predicts."""
+"""Estimators that are ONNX graphs, run by onnxruntime."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import onnxruntime as ort
-from numpy.typing import NDArray
 
+from molfleet.bundles.estimators.base import Outputs
 from molfleet.bundles.features import Matrix
-from molfleet.catalogue import Catalogue
-
-Outputs = NDArray[np.float64]
 
 #: Rows of one inference, where blocks do not matter: enough to be fast, few enough to stay in cache.
 BLOCK = 128
-
-
-class Predictor(Protocol):
-    """Outputs [n, n_outputs] of features [n, m]: a regression value, or one probability per label."""
-
-    def __call__(self, features: Matrix) -> Outputs: ...
-
-
-@dataclass(frozen=True)
-class EstimatorKind:
-    """One row: `load(data, n_features, any_block)` raises ValueError with what is wrong with the part."""
-
-    code: str
-    load: Callable[[bytes, int, bool], Predictor]
-    aliases: tuple[str, ...] = ()
 
 
 class OnnxPredictor:
@@ -88,6 +68,3 @@ def _float_output(session: Any) -> str:
 
 def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0][:200]
-
-
-ESTIMATORS = Catalogue("kind of estimator", (EstimatorKind("onnx", OnnxPredictor),))
