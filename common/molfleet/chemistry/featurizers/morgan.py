@@ -30,22 +30,30 @@ _OTHERS = (
 _ALIASES = {"ECFP": ("MORGAN",), "ECFC": ("MORGAN_COUNTS",)}
 
 
-def _row(code: str, title: str, *, features: bool, counts: bool, chiral: bool) -> FeaturizerRow:
+def generator(code: str, parameters: Mapping[str, Any]) -> Any:
+    """RDKit's generator behind a row of this family; it also tells which atoms set a bit."""
+    return rdFingerprintGenerator.GetMorganGenerator(
+        radius=parameters["radius"],
+        fpSize=parameters["size"],
+        includeChirality=_tells_stereo(code, parameters),
+        useBondTypes=parameters["bond_types"],
+        includeRedundantEnvironments=parameters["redundant"],
+        atomInvariantsGenerator=(
+            rdFingerprintGenerator.GetMorganFeatureAtomInvGen() if code.startswith("FC") else None
+        ),
+    )
+
+
+def _tells_stereo(code: str, parameters: Mapping[str, Any]) -> bool:
+    return code.endswith("_CHIRALITY") or bool(parameters["chirality"])
+
+
+def _row(code: str, title: str, *, counts: bool, chiral: bool) -> FeaturizerRow:
     def build(column: str, parameters: Mapping[str, Any]) -> Featurizer:
-        stereo = chiral or parameters["chirality"]
-        generator = rdFingerprintGenerator.GetMorganGenerator(
-            radius=parameters["radius"],
-            fpSize=parameters["size"],
-            includeChirality=stereo,
-            useBondTypes=parameters["bond_types"],
-            includeRedundantEnvironments=parameters["redundant"],
-            atomInvariantsGenerator=(
-                rdFingerprintGenerator.GetMorganFeatureAtomInvGen() if features else None
-            ),
-        )
+        made, stereo = generator(code, parameters), _tells_stereo(code, parameters)
         if counts:
-            return SparseCounts(column, parameters["size"], generator.GetCountFingerprint, stereo=stereo)
-        return BitVectors(column, parameters["size"], generator.GetFingerprint, stereo=stereo)
+            return SparseCounts(column, parameters["size"], made.GetCountFingerprint, stereo=stereo)
+        return BitVectors(column, parameters["size"], made.GetFingerprint, stereo=stereo)
 
     return FeaturizerRow(
         code=code,
@@ -64,10 +72,10 @@ def _family(chiral: bool) -> tuple[FeaturizerRow, ...]:
     atoms = f"extended-connectivity fingerprint{says}"
     roles = f"functional-class fingerprint (atoms by their pharmacophoric roles){says}"
     return (
-        _row(f"ECFP{suffix}", f"Circular {atoms}", features=False, counts=False, chiral=chiral),
-        _row(f"FCFP{suffix}", f"Circular {roles}", features=True, counts=False, chiral=chiral),
-        _row(f"ECFC{suffix}", f"Counted {atoms}", features=False, counts=True, chiral=chiral),
-        _row(f"FCFC{suffix}", f"Counted {roles}", features=True, counts=True, chiral=chiral),
+        _row(f"ECFP{suffix}", f"Circular {atoms}", counts=False, chiral=chiral),
+        _row(f"FCFP{suffix}", f"Circular {roles}", counts=False, chiral=chiral),
+        _row(f"ECFC{suffix}", f"Counted {atoms}", counts=True, chiral=chiral),
+        _row(f"FCFC{suffix}", f"Counted {roles}", counts=True, chiral=chiral),
     )
 
 
