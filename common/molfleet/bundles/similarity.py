@@ -140,7 +140,12 @@ def counts(packed: Bits) -> NDArray[np.int64]:
 
 def similarities_to(query: Bits, references: Bits) -> Similarities:
     """Similarity of one fingerprint uint8 [bytes] to each of uint8 [n, bytes], float32 [n]."""
-    return _against(references, few=True)(query)
+    return comparer(references)(query)
+
+
+def comparer(references: Bits) -> Callable[[Bits], Similarities]:
+    """A function that gives the similarities of one fingerprint after another to uint8 [n, bytes]."""
+    return _against(references, few=True)
 
 
 def _check_width(queries: Bits, references: Bits) -> None:

@@ -38,7 +38,7 @@ COLUMNS = FeaturizerSpec(type="COLUMNS", parameters={"numeric": ["mw"]})
         ({"base_model": ModelRef(id=UUID(int=1), blob=SOURCE)}, Code.INVALID_COMMAND, "base_model"),
         ({"options": {"colour": "red"}}, Code.UNKNOWN_NAME, "colour"),
         ({"method": "randomforrest"}, Code.UNKNOWN_NAME, "Did you mean randomforest"),
-        ({"split": "scaffold"}, Code.UNKNOWN_NAME, "stratified, random"),
+        ({"split": "by-date"}, Code.UNKNOWN_NAME, "stratified, random"),
         ({"scaler": "logarithmic"}, Code.UNKNOWN_NAME, "robust"),
         ({"standardize": "fully"}, Code.UNKNOWN_NAME, "parent-neutral"),
         ({"file_type": "xlsx"}, Code.UNKNOWN_NAME, "sdf"),

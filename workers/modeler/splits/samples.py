@@ -1,0 +1,108 @@
+"""What a split looks at, and what it makes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from molfleet.bundles.similarity import Bits
+from workers.modeler.algorithms.base import CLASSIFICATION, FloatArray, Task
+
+Indices = NDArray[np.int64]
+
+#: Regression targets are stratified over so many quantiles.
+QUANTILES = 10
+TEST_FOLD = -1
+
+
+@dataclass(frozen=True)
+class Samples:
+    """What a split may look at: one entry per record used.
+
+    `values` are class numbers or (transformed) measured values, `molecules` the number of each
+    record's molecule, `smiles` the standardized canonical SMILES, `ecfp4` packed fingerprints uint8
+    (records, 256), `groups` the texts of the user's column. The last three are needed by the splits that
+    are named after them.
+    """
+
+    task: Task
+    values: NDArray[Any]
+    molecules: Indices
+    smiles: Sequence[str] = ()
+    ecfp4: Bits | None = None
+    groups: Sequence[str] | None = None
+
+
+@dataclass(frozen=True)
+class Partition:
+    """For each record the 0-based fold in which it is validated, or TEST_FOLD."""
+
+    folds: Indices
+    k_fold: int
+
+    @property
+    def test(self) -> Indices:
+        return np.flatnonzero(self.folds == TEST_FOLD)
+
+    @property
+    def training(self) -> Indices:
+        return np.flatnonzero(self.folds != TEST_FOLD)
+
+    def validation_of(self, fold: int) -> Indices:
+        return np.flatnonzero(self.folds == fold)
+
+    def training_of(self, fold: int) -> Indices:
+        return np.flatnonzero((self.folds != fold) & (self.folds != TEST_FOLD))
+
+
+@dataclass(frozen=True)
+class Molecules:
+    """The samples, one entry per molecule in order of first appearance; its first record speaks for it."""
+
+    task: Task
+    values: NDArray[Any]
+    smiles: Sequence[str]
+    ecfp4: Bits | None
+    groups: Sequence[str] | None
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    @property
+    def fingerprints(self) -> Bits:
+        if self.ecfp4 is None:
+            raise ValueError("this split needs the ECFP4 fingerprints of the samples")
+        return self.ecfp4
+
+
+def by_molecule(samples: Samples) -> tuple[Molecules, Indices]:
+    """The molecules, and for each record the position of its own."""
+    _, first, number = np.unique(samples.molecules, return_index=True, return_inverse=True)
+    rank = np.argsort(np.argsort(first))
+    rows = np.sort(first)
+    molecules = Molecules(
+        samples.task,
+        samples.values[rows],
+        [samples.smiles[row] for row in rows] if len(samples.smiles) else (),
+        None if samples.ecfp4 is None else samples.ecfp4[rows],
+        None if samples.groups is None else [samples.groups[row] for row in rows],
+    )
+    return molecules, np.asarray(rank[number], dtype=np.int64)
+
+
+def strata(task: Task, values: NDArray[Any]) -> Indices:
+    """A number for each value: its class, or its quantile among all."""
+    if task == CLASSIFICATION:
+        return np.asarray(values, dtype=np.int64)
+    return _quantiles(values)
+
+
+def _quantiles(values: FloatArray) -> Indices:
+    if len(values) == 0:
+        return np.zeros(0, dtype=np.int64)
+    edges = np.quantile(values, np.arange(1, QUANTILES) / QUANTILES)
+    return np.searchsorted(edges, values, side="right").astype(np.int64)
