@@ -17,8 +17,7 @@ from workers.modeler.dataset import Dataset
 from workers.modeler.evaluation import fold_metrics, out_of_fold
 from workers.modeler.exactness import perturbed
 from workers.modeler.fitting import Final, fit_final
-from workers.modeler.metrics import evaluate
-from workers.modeler.modi import modi
+from workers.modeler.metrics import evaluate, modi
 from workers.modeler.plan import Plan
 from workers.modeler.preparation import fit_preparation
 from workers.modeler.progress import Progress
@@ -126,9 +125,7 @@ def _judged(
     )
     unseen = out_of_fold(partition, folds, len(values))
     unseen[partition.test] = final.test
-    index = None
-    if task == CLASSIFICATION:
-        index = modi(final.preparation.apply(problem.features), values, plan.seed)
+    index = modi(task, final.preparation.apply(problem.features), values, plan.seed)
     figures = evaluate(task, values[partition.test], final.test)
     return Learned(
         dataset=dataset,
