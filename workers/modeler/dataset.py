@@ -19,8 +19,7 @@ from molfleet.chemistry.pool import Lost, Report, run_chunks
 from molfleet.chemistry.records import Chunk, Parsed, RawRecord, Records, Reject, parse
 from molfleet.errors import Code, RecordCode, Rejected
 from workers.modeler.algorithms.base import Matrix
-from workers.modeler.curation import Measured
-from workers.modeler.targets import is_missing
+from workers.modeler.curation import Measured, is_missing
 
 RECORDS_PER_CHUNK = 100
 #: So many field names are listed to somebody whose target is not among them.

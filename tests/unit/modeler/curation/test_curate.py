@@ -8,70 +8,7 @@ import numpy as np
 import pytest
 
 from molfleet.errors import Code, RecordCode, Rejected
-from workers.modeler.curation import Curated, Measured, Rules, curate, find_task, measured_again, transform
-from workers.modeler.targets import Number, is_missing, label_key, read_number
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("1.2", Number(1.2)),
-        (" -3e-2 ", Number(-0.03)),
-        ("+.5", Number(0.5)),
-        ("7.", Number(7.0)),
-        ("=3", Number(3.0)),
-        ("<1.2", Number(1.2, censored=True)),
-        (">= 100", Number(100.0, censored=True)),
-        ("≤5", Number(5.0, censored=True)),
-        ("1,234.5", Number(1234.5)),
-        ("1,234,567", Number(1234567.0)),
-        ("> 1,234.5 uM", Number(1234.5, censored=True)),
-        ("1.2uM", Number(1.2)),
-        ("1.2 um", Number(1.2)),
-    ],
-)
-def test_numbers_are_read_with_their_usual_decoration(text: str, expected: Number) -> None:
-    assert read_number(text, "uM") == expected
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["", "1,5", "1,234", "12,34.5", "3 nM", "1.2 +- 0.1", "nan", "inf", "1e999", "5 6", "~3", "0x10", "١"],
-)
-def test_what_may_mean_something_else_is_no_number(text: str) -> None:
-    assert read_number(text, "uM") is None
-
-
-@pytest.mark.parametrize("text", [None, "", "  ", "NA", "n/a", "NaN", "NULL", "-", "?"])
-def test_the_usual_signs_for_nothing_measured_are_missing(text: str | None) -> None:
-    assert is_missing(text)
-
-
-@pytest.mark.parametrize("text", ["0", "none", "FALSE", "-1", "inactive"])
-def test_zero_and_negative_classes_are_not_missing(text: str) -> None:
-    assert not is_missing(text)
-
-
-def test_labels_are_one_whatever_their_case_blanks_or_decimal_zeros() -> None:
-    assert label_key(" Active ") == label_key("active")
-    assert label_key("1.0") == label_key("1") == label_key("01")
-    assert label_key("1.5") != label_key("1")
-
-
-@pytest.mark.parametrize(
-    ("texts", "task"),
-    [
-        (["1", "0", "1.0", "0"], "classification"),
-        (["TRUE", "FALSE"], "classification"),
-        (["low", "mid", "high"], "classification"),
-        (["1.5", "2.5", "3.5"], "regression"),
-        (["1", "2", "3"], "regression"),
-        (["1.5", "2.5", "3.5", "<1", "not measured"], "regression"),
-        (["a", "b", "c", "1", "2"], "classification"),
-    ],
-)
-def test_the_values_tell_the_task(texts: list[str], task: str) -> None:
-    assert find_task(texts) == task
+from workers.modeler.curation import Curated, Measured, Rules, curate, measured_again, transform
 
 
 @pytest.mark.parametrize("how", ["none", "log10", "p"])
