@@ -36,6 +36,23 @@ class Samples:
     ecfp4: Bits | None = None
     groups: Sequence[str] | None = None
 
+    @property
+    def fingerprints(self) -> Bits:
+        if self.ecfp4 is None:
+            raise ValueError("these samples have no ECFP4 fingerprints")
+        return self.ecfp4
+
+    def at(self, rows: Indices) -> Samples:
+        """Some of the records."""
+        return Samples(
+            self.task,
+            self.values[rows],
+            self.molecules[rows],
+            [self.smiles[row] for row in rows] if len(self.smiles) else (),
+            None if self.ecfp4 is None else self.ecfp4[rows],
+            None if self.groups is None else [self.groups[row] for row in rows],
+        )
+
 
 @dataclass(frozen=True)
 class Partition:

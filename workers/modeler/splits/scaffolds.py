@@ -13,16 +13,22 @@ from workers.modeler.splits.samples import Indices, Molecules
 
 
 def scaffold_of(smiles: str) -> str:
-    """Canonical SMILES of the scaffold, without stereochemistry; empty for an acyclic molecule.
+    """SMILES of the scaffold, without stereochemistry; empty for an acyclic molecule.
 
     Rings, the chains between them, and what is bound to either by a double bond (Bemis and Murcko,
-    J. Med. Chem. 1996, 39, 2887, as RDKit has it).
+    J. Med. Chem. 1996, 39, 2887, as RDKit has it). `smiles` is RDKit's own, so that reading it needs no
+    sanitizing, which would take most of the time.
     """
-    mol = Chem.MolFromSmiles(smiles)
+    parameters = Chem.SmilesParserParams()
+    parameters.sanitize = False
+    parameters.removeHs = False
+    mol = Chem.MolFromSmiles(smiles, parameters)
     if mol is None:
         raise ValueError(f"the samples' SMILES must be RDKit's own; it cannot read {smiles!r}")
+    Chem.FastFindRings(mol)
     if not mol.GetRingInfo().NumRings():
         return ""
+    mol.UpdatePropertyCache(strict=False)
     return str(Chem.MolToSmiles(Chem.MurckoDecompose(mol), isomericSmiles=False))
 
 
