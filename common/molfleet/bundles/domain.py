@@ -20,10 +20,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from molfleet.bundles.arrays import Array, pack
+from molfleet.bundles.similarity import neighbours
 
 ECFP4_BITS = 2048
 MAX_MOLECULES = 20_000
 MAX_COMPONENTS = 50
+#: So many training molecules next to each molecule are told with its figures.
+NEIGHBOURS = 8
+#: Where molecules and features are both more than this, principal components come from a seeded random
+#: projection in float32 (Halko et al., SIAM Review 2011, 53, 217) in place of the exact decomposition.
+_EXACT = 500
+#: Columns standardized at a time.
+_COLUMNS = 256
 
 Bits = NDArray[np.uint8]
 Floats = NDArray[np.float64]
@@ -46,6 +54,13 @@ class DomainFit:
     molecules: bytes
 
 
+def kept_rows(count: int, seed: int) -> NDArray[np.int64]:
+    """Which of `count` training molecules a domain keeps, ascending: all, or 20,000 drawn with `seed`."""
+    if count <= MAX_MOLECULES:
+        return np.arange(count)
+    return np.sort(np.random.default_rng(seed).choice(count, MAX_MOLECULES, replace=False))
+
+
 def fit(
     features: NDArray[Any],
     packed_ecfp4: Bits,
@@ -65,13 +80,10 @@ def fit(
     count = len(features)
     if not (count == len(packed_ecfp4) == len(smiles) == len(measured)) or count == 0:
         raise ValueError("features, fingerprints, smiles and measured values must be of one length > 0")
-    kept = np.arange(count)
-    if count > MAX_MOLECULES:
-        kept = np.sort(np.random.default_rng(seed).choice(count, MAX_MOLECULES, replace=False))
+    kept = kept_rows(count, seed)
     bits = np.ascontiguousarray(packed_ecfp4[kept], np.uint8)
-    space, points = _fit_space(np.asarray(features[kept], np.float64), seed)
-    index = SimilarityIndex(bits)
-    alone = [index.best(row, without=number).similarity for number, row in enumerate(bits)]
+    space, points = _fit_space(features if len(kept) == count else features[kept], seed)
+    alone = _leave_one_out(bits)
     components = points.shape[1]
     return DomainFit(
         similarity_threshold=float(np.quantile(alone, quantile)) if len(alone) > 1 else 0.0,
@@ -89,28 +101,35 @@ def _field(text: str) -> str:
     return " ".join(text.split())
 
 
-def _fit_space(features: Floats, seed: int) -> tuple[dict[str, Array], Floats]:
+def _leave_one_out(bits: Bits) -> Floats:
+    """Highest similarity of each fingerprint to the others, with all the digits that `evaluate` has."""
+    if len(bits) < 2:
+        return np.empty(0)
+    own = np.arange(len(bits))
+    nearest = bits[neighbours(bits, bits, 1, query_groups=own, reference_groups=own).rows[:, 0]]
+    common = np.bitwise_count(bits & nearest).sum(axis=1, dtype=np.int64)
+    union = np.bitwise_count(bits | nearest).sum(axis=1, dtype=np.int64)
+    return np.asarray(common / np.maximum(union, 1), np.float64)
+
+
+def _fit_space(features: NDArray[Any], seed: int) -> tuple[dict[str, Array], Floats]:
     """Center, scale and the map [components, m] into the whitened space; the training points there."""
     from sklearn.covariance import ledoit_wolf
-    from sklearn.decomposition import PCA
+    from sklearn.utils.extmath import randomized_svd
 
-    finite = np.isfinite(features)
-    counts = np.maximum(finite.sum(axis=0), 1)
-    center = np.where(finite, features, 0.0).sum(axis=0) / counts
-    centered = np.where(finite, features - center, 0.0)
-    is_bit = (np.where(finite, features, 0.0) % 1 == 0).all(axis=0) & (features.min(axis=0) >= 0)
-    is_bit &= features.max(axis=0) <= 1
-    deviation = np.sqrt((centered**2).mean(axis=0))
-    scale = np.where(is_bit | (deviation == 0), 1.0, deviation)
-    centered /= scale
-    most = min(MAX_COMPONENTS, len(features) - 1, features.shape[1])
-    projection, points = np.zeros((0, features.shape[1])), np.zeros((len(features), 0))
+    count, width = features.shape
+    exact = min(count, width) <= _EXACT
+    centered, center, scale = _standardized(features, np.dtype(np.float64 if exact else np.float32))
+    most = min(MAX_COMPONENTS, count - 1, width)
+    projection, points = np.zeros((0, width)), np.zeros((count, 0))
     log_volume = 0.0
     if most > 0 and centered.any():
-        pca = PCA(most, random_state=seed).fit(centered)
-        used = pca.explained_variance_ > 1e-9 * pca.explained_variance_[0]
-        axes = pca.components_[used]
-        scores = centered @ axes.T
+        if exact:
+            left, values, axes = np.linalg.svd(centered, full_matrices=False)
+        else:
+            left, values, axes = randomized_svd(centered, most, n_iter=4, random_state=seed)
+        used = np.flatnonzero(values[:most] ** 2 > 1e-9 * values[0] ** 2)
+        axes, scores = axes[used].astype(np.float64), (left[:, used] * values[used]).astype(np.float64)
         covariance, _ = ledoit_wolf(scores, assume_centered=True)
         root = np.linalg.cholesky(covariance)
         projection = np.linalg.solve(root, axes)
@@ -122,6 +141,26 @@ def _fit_space(features: Floats, seed: int) -> tuple[dict[str, Array], Floats]:
         "projection": projection,
         "log_volume": np.array([log_volume]),
     }, points
+
+
+def _standardized(features: NDArray[Any], dtype: np.dtype[Any]) -> tuple[NDArray[Any], Floats, Floats]:
+    """Features as deviations from the mean, those that are not bits in standard deviations; gaps as 0."""
+    count, width = features.shape
+    out, center, scale = np.empty((count, width), dtype), np.zeros(width), np.ones(width)
+    for start in range(0, width, _COLUMNS):
+        part = slice(start, start + _COLUMNS)
+        block = features[:, part].astype(np.float64)
+        finite = np.isfinite(block)
+        is_bit = ((block == 0) | (block == 1)).all(axis=0)
+        block[~finite] = 0.0
+        center[part] = block.sum(axis=0) / np.maximum(finite.sum(axis=0), 1)
+        block -= center[part]
+        block[~finite] = 0.0
+        deviation = np.sqrt(np.einsum("ij,ij->j", block, block) / count)
+        scale[part] = np.where(is_bit | (deviation == 0), 1.0, deviation)
+        block /= scale[part]
+        out[:, part] = block
+    return out, center, scale
 
 
 class SimilarityIndex:
@@ -151,32 +190,35 @@ class SimilarityIndex:
         union = self._counts + np.int32(len(on)) - common
         return np.asarray(common / np.maximum(union, 1), np.float64)
 
-    def best(self, query: Bits, *, without: int | None = None) -> Neighbour:
-        """The nearest molecule (of equals the first); (-1, 0.0) where there is none."""
-        similarities = self.all(query)
-        if without is not None:
-            similarities[without] = -1.0
-        row = int(np.argmax(similarities))
-        if similarities[row] < 0:
-            return Neighbour(-1, 0.0)
-        return Neighbour(row, float(similarities[row]))
+    def best(self, query: Bits) -> Neighbour:
+        """The nearest molecule, of equals the first."""
+        return self.nearest(query, 1)[0]
 
     def nearest(self, query: Bits, count: int) -> list[Neighbour]:
         """The `count` nearest molecules, nearest first, equals in their order in the training set."""
         similarities = self.all(query)
-        order = np.argsort(-similarities, kind="stable")[:count]
+        near = np.arange(len(similarities))
+        if count < len(similarities):
+            near = np.flatnonzero(similarities >= np.partition(similarities, -count)[-count])
+        order = near[np.argsort(-similarities[near], kind="stable")[:count]]
         return [Neighbour(int(row), float(similarities[row])) for row in order]
 
 
 @dataclass(frozen=True)
 class DomainFigures:
-    """One row per molecule, all [n]; distance and density are NaN where the model has no components."""
+    """One row per molecule, all [n]; distance and density are NaN where the model has no components.
+
+    rows, similarities [n, NEIGHBOURS]: the nearest training molecules, nearest first; -1 and 0 where
+    there are fewer. nearest and similarity are the first of them.
+    """
 
     inside: NDArray[np.bool_]
     similarity: Floats
     distance: Floats
     density: Floats
     nearest: NDArray[np.int64]
+    rows: NDArray[np.int64]
+    similarities: Floats
 
 
 class Domain:
@@ -222,15 +264,20 @@ class Domain:
 
     def evaluate(self, prepared: NDArray[Any], packed_ecfp4: Bits) -> DomainFigures:
         """`prepared` [n, m] are the model's prepared features, `packed_ecfp4` uint8 [n, 256]."""
-        best = [self.index.best(row) for row in packed_ecfp4]
-        similarity = np.array([neighbour.similarity for neighbour in best], np.float64)
-        place = np.array([self._place(row) for row in prepared], np.float64).reshape(-1, 2)
+        rows = np.full((len(packed_ecfp4), NEIGHBOURS), -1, np.int64)
+        similarities = np.zeros(rows.shape)
+        for number, fingerprint in enumerate(packed_ecfp4):
+            for place, found in enumerate(self.index.nearest(fingerprint, NEIGHBOURS)):
+                rows[number, place], similarities[number, place] = found
+        place_of = np.array([self._place(row) for row in prepared], np.float64).reshape(-1, 2)
         return DomainFigures(
-            inside=similarity >= self._threshold,
-            similarity=similarity,
-            distance=place[:, 0],
-            density=place[:, 1],
-            nearest=np.array([neighbour.row for neighbour in best], np.int64),
+            inside=similarities[:, 0] >= self._threshold,
+            similarity=similarities[:, 0],
+            distance=place_of[:, 0],
+            density=place_of[:, 1],
+            nearest=rows[:, 0],
+            rows=rows,
+            similarities=similarities,
         )
 
     def _place(self, row: NDArray[Any]) -> tuple[float, float]:

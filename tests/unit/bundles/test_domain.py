@@ -136,6 +136,57 @@ def test_a_rows_figures_do_not_depend_on_its_neighbours(
         assert alone.similarity[0] == together.similarity[row]
 
 
+def test_the_nearest_neighbours_come_with_the_figures(
+    fingerprints: list[DataStructs.ExplicitBitVect],
+    packed: np.ndarray,
+    features: np.ndarray,
+    fitted: DomainFit,
+) -> None:
+    figures = loaded(fitted).evaluate(features, packed)
+    for row in range(COUNT, len(SMILES)):
+        known = np.array(DataStructs.BulkTanimotoSimilarity(fingerprints[row], fingerprints[:COUNT]))
+        order = np.argsort(-known, kind="stable")[: domain.NEIGHBOURS]
+        assert figures.rows[row].tolist() == order.tolist()
+        assert figures.similarities[row] == pytest.approx(known[order], abs=1e-12)
+    assert (figures.nearest == figures.rows[:, 0]).all()
+    assert (figures.similarity == figures.similarities[:, 0]).all()
+
+
+def test_neighbours_that_a_small_set_does_not_have_are_told_as_none(
+    packed: np.ndarray, features: np.ndarray
+) -> None:
+    few = domain.fit(features[:3], packed[:3], SMILES[:3], ["1"] * 3, seed=1)
+    figures = loaded(few).evaluate(features[5:6], packed[5:6])
+    assert sorted(figures.rows[0, :3].tolist()) == [0, 1, 2]
+    assert set(figures.rows[0, 3:].tolist()) == {-1}
+    assert not figures.similarities[0, 3:].any()
+
+
+def test_a_molecule_as_far_from_the_others_as_the_threshold_is_inside() -> None:
+    third = np.zeros((2, 256), np.uint8)
+    third[0, 0], third[1, 0] = 0b011, 0b110
+    fit = domain.fit(np.eye(2), third, ["C", "N"], ["1", "2"], seed=1)
+    assert fit.similarity_threshold == 1 / 3
+    query = np.zeros((1, 256), np.uint8)
+    query[0, 0] = 0b1010
+    assert loaded(fit).evaluate(np.ones((1, 2)), query).inside.tolist() == [True]
+
+
+def test_many_features_are_decomposed_as_well_as_few(
+    monkeypatch: pytest.MonkeyPatch, packed: np.ndarray
+) -> None:
+    bits = np.unpackbits(packed, axis=1, bitorder="little")
+    rng = np.random.default_rng(2)
+    features = bits @ rng.normal(size=(2048, 30)) @ rng.normal(size=(30, 100))
+    exact = loaded(domain.fit(features, packed, SMILES, SMILES, seed=1)).evaluate(features, packed)
+    monkeypatch.setattr(domain, "_EXACT", 0)
+    quick = loaded(domain.fit(features, packed, SMILES, SMILES, seed=1)).evaluate(features, packed)
+    assert quick.distance == pytest.approx(exact.distance, rel=1e-2)
+    assert quick.density == pytest.approx(exact.density, rel=1e-2)
+    again = domain.fit(features, packed, SMILES, SMILES, seed=1)
+    assert again == domain.fit(features, packed, SMILES, SMILES, seed=1)
+
+
 def test_a_missing_value_counts_as_the_mean(
     features: np.ndarray, packed: np.ndarray, fitted: DomainFit
 ) -> None:
