@@ -61,7 +61,7 @@ class Importance:
 
 
 def columns_of(featurizers: Sequence[Featurizer]) -> list[Column]:
-    """The columns of the features of these featurizers, in the order in which Molecule.features has them."""
+    """The columns of the features of these featurizers, in the order that Molecule.features has."""
     return [
         Column(of.column, of.spec, of.kind, place, of.names[place] if of.names else str(place))
         for of in featurizers
@@ -170,7 +170,9 @@ def _standardized(columns: FloatArray) -> FloatArray:
     middle = np.where(known, columns, 0.0).sum(axis=0) / number
     centred = np.where(known, columns - middle, 0.0)
     spread = np.sqrt((centred**2).mean(axis=0))
-    return np.asarray(np.where(spread > 1e-12 * (1 + np.abs(middle)), centred / np.where(spread, spread, 1), 0))
+    return np.asarray(
+        np.where(spread > 1e-12 * (1 + np.abs(middle)), centred / np.where(spread, spread, 1), 0)
+    )
 
 
 def _permuted(

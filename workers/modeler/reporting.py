@@ -4,18 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from molfleet.bundles.manifest import TrainingSet
-from workers.modeler.figures import Outcome
+from workers.modeler.ensembles.base import Recipe
+from workers.modeler.figures import CROSS_VALIDATION, TEST, Outcome, Unseen
 from workers.modeler.learning import Learned
-from workers.modeler.packaging import Trained
 from workers.modeler.plan import Plan
 
 
 def outcome(plan: Plan, learned: Learned) -> Outcome:
     values, partition = learned.problem.values, learned.problem.partition
-    parts = {"cross-validation": partition.training, "test": partition.test}
-    subsets = {name: (values[rows], learned.unseen[rows]) for name, rows in parts.items() if len(rows)}
-    return Outcome(learned.curated.task, plan.rules.target, learned.curated.labels, subsets)
+    parts = {CROSS_VALIDATION: partition.training, TEST: partition.test}
+    subsets = {
+        name: Unseen(values[rows], learned.unseen[rows], partition.folds[rows])
+        for name, rows in parts.items()
+        if len(rows)
+    }
+    return Outcome(
+        learned.curated.task,
+        plan.rules.target,
+        learned.curated.labels,
+        subsets,
+        units=plan.rules.units or "",
+        model_name=plan.model_name,
+    )
 
 
 def prediction_header(plan: Plan, learned: Learned) -> tuple[str, ...]:
@@ -38,34 +48,6 @@ def prediction_rows(learned: Learned) -> Iterator[tuple[object, ...]]:
         )
 
 
-def trained(
-    model_id: str,
-    plan: Plan,
-    learned: Learned,
-    training_set: TrainingSet,
-    metadata: dict[str, str],
-) -> Trained:
-    rows, problem = learned.curated.rows, learned.problem
-    return Trained(
-        model_id=model_id,
-        plan=plan,
-        algorithm=problem.algorithm,
-        parameters=problem.parameters,
-        labels=learned.curated.labels,
-        features=problem.features,
-        ecfp4=learned.dataset.ecfp4[rows],
-        smiles=[learned.dataset.measured[row].molecule for row in rows],
-        values=problem.values,
-        out_of_fold=learned.unseen,
-        training=problem.partition.training,
-        preparation=learned.final.preparation,
-        graphs=learned.final.graphs,
-        metrics=learned.metrics,
-        training_set=training_set,
-        metadata=metadata,
-    )
-
-
 def metadata(plan: Plan, learned: Learned, not_sampled: int) -> dict[str, str]:
     """Particulars for people; keys are snake_case, those of hyper-parameters as the catalogue has them."""
     problem = learned.problem
@@ -74,15 +56,30 @@ def metadata(plan: Plan, learned: Learned, not_sampled: int) -> dict[str, str]:
         "records_not_sampled": str(not_sampled),
         "training_records": str(len(problem.partition.training)),
         "test_records": str(len(problem.partition.test)),
-        "features": str(problem.features.shape[1]),
+        "features": str(problem.data.features.shape[1]),
         "target_transform": plan.rules.transform,
-        "scaler": plan.scaler.code,
+        "scaler": plan.scaler or "the method's own",
         "split": plan.split.code,
         "seed": str(plan.seed),
-        "largest_export_difference": f"{learned.final.export_difference:.2g}",
+        "largest_export_difference": f"{learned.final.difference:.2g}",
     }
     if learned.curated.labels:
         told["labels"] = ", ".join(learned.curated.labels)
-    told |= {f"hyper_parameter.{name}": str(value) for name, value in problem.parameters.items()}
+    told |= _hyper_parameters(problem.recipe)
     told |= {f"final_model.test.{metric.name}": f"{metric.value:.6g}" for metric in learned.final_metrics}
+    return told
+
+
+def _hyper_parameters(recipe: Recipe) -> dict[str, str]:
+    """A single algorithm's under their names; an ensemble's members with their number before."""
+    if recipe.ensemble is None:
+        return {f"hyper_parameter.{name}": str(v) for name, v in recipe.learners[0].parameters.items()}
+    told = {f"hyper_parameter.{name}": str(value) for name, value in (recipe.parameters or {}).items()}
+    for number, learner in enumerate(recipe.learners, 1):
+        told[f"member.{number}.method"] = learner.algorithm.code
+        told[f"member.{number}.weight"] = f"{learner.weight:g}"
+        told |= {
+            f"member.{number}.hyper_parameter.{name}": str(value)
+            for name, value in learner.parameters.items()
+        }
     return told

@@ -31,7 +31,7 @@ from workers.modeler.artifacts import (
 from workers.modeler.curation import Curated, curate
 from workers.modeler.dataset import Dataset, read_dataset, sha256_of
 from workers.modeler.learning import Learned, learn
-from workers.modeler.packaging import seal
+from workers.modeler.packaging import About, seal
 from workers.modeler.plan import Plan, make_plan
 from workers.modeler.progress import Progress
 from workers.modeler.splits import sub_sample
@@ -40,7 +40,8 @@ from workers.modeler.splits import sub_sample
 def train(command: TrainModel, context: Context) -> ModelTrained:
     """Raises Rejected with the codes of the contract; a failed command leaves no model behind."""
     plan = make_plan(command)
-    context.emit(ModelTrainingStarted.answer(command, model_name=plan.model_name, method=plan.method.code))
+    method = plan.choice.method.code
+    context.emit(ModelTrainingStarted.answer(command, model_name=plan.model_name, method=method))
     progress = Progress(context.progress)
     with threadpool_limits(context.share.processes):
         source = context.fetch(command.source)
@@ -54,7 +55,7 @@ def train(command: TrainModel, context: Context) -> ModelTrained:
         progress("package", 0.0, "sealing and loading back")
         path = context.scratch / "model.molmodel"
         training_set = TrainingSet(sha256=sha256_of(source), records=len(used.rows), skipped=len(rejects))
-        seal(reporting.trained(str(command.id), plan, learned, training_set, told), path, tools)
+        seal(str(command.id), plan, learned, About(training_set, told), path, tools)
     progress("package", 0.5, "drawing and storing")
     artifacts = _artifacts(command, plan, learned, context)
     _thumbnails(command, plan, learned, context)
@@ -62,8 +63,8 @@ def train(command: TrainModel, context: Context) -> ModelTrained:
         command,
         model=context.store(path, content_type="application/zip", bucket=command.output_bucket),
         model_name=plan.model_name,
-        method=learned.problem.algorithm.code,
-        method_display_name=learned.problem.algorithm.display_name,
+        method=learned.problem.recipe.code,
+        method_display_name=learned.problem.recipe.display_name,
         task=used.task,
         metrics=[metric.model_dump() for metric in learned.metrics],
         modi=learned.modi,
@@ -122,7 +123,7 @@ def _artifacts(command: TrainModel, plan: Plan, learned: Learned, context: Conte
             reporting.prediction_header(plan, learned),
             reporting.prediction_rows(learned),
         ),
-        *draw_pictures(context.scratch, reporting.outcome(plan, learned)),
+        *draw_pictures(context.scratch, reporting.outcome(plan, learned)).files,
     ]
     return tuple(
         Artifact(

@@ -69,12 +69,14 @@ def test_training_starts_with_its_event_and_ends_with_three_pictures_of_the_widt
     widths = [Image.open(context.fetch(thumbnail.blob)).size for thumbnail in thumbnails]
     assert widths == [(300, 300), (600, 600), (1200, 1200)]
     assert [thumbnail.width for thumbnail in thumbnails] == [300, 600, 1200]
-    assert event.number_of_generic_files == len(event.artifacts) == 4
+    assert event.number_of_generic_files == len(event.artifacts) == 6
     assert {entry.kind for entry in event.artifacts} == {
         "csv_report",
         "predictions_table",
         "roc_plot",
+        "precision_recall_plot",
         "confusion_plot",
+        "calibration_plot",
     }
 
 

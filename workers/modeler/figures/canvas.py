@@ -1,0 +1,103 @@
+"""A sheet measured in pixels, from the lower left. Nothing here is global, nothing lays itself out:
+layout engines of matplotlib draw everything twice."""
+
+from __future__ import annotations
+
+import io
+from functools import cache
+from typing import Any
+
+import matplotlib
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, findfont, get_font
+from matplotlib.ticker import MaxNLocator
+
+from workers.modeler.figures.outcome import CROSS_VALIDATION, TEST, Outcome
+
+#: Pixels to the inch of every sheet, so that a point is 1.39 pixels.
+DPI = 100
+#: Okabe and Ito (2008): told apart by readers with any colour vision.
+BLUE, ORANGE, GREEN, GREY, PALE = "#0072B2", "#D55E00", "#009E73", "#666666", "#BBBBBB"
+COLOURS = {CROSS_VALIDATION: BLUE, TEST: ORANGE}
+#: Of the same hues, from few to many.
+MAPS = {CROSS_VALIDATION: "Blues", TEST: "Oranges"}
+_FONT = "DejaVu Sans"
+_MISSING = "\N{WHITE SQUARE}"
+
+
+class Sheet:
+    """A white page of so many pixels with a title. `scale` multiplies the pixels, not the layout."""
+
+    def __init__(self, width: int, height: int, scale: float = 1.0) -> None:
+        self.width, self.height = width, height
+        self.figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI * scale, facecolor="white")
+        FigureCanvasAgg(self.figure)
+
+    def axes(
+        self, left: float, bottom: float, width: float, height: float, *, size: float = 8, ticks: int = 5
+    ) -> Any:
+        """Axes of that inner rectangle, with text of `size` points and at most `ticks` steps."""
+        box = (left / self.width, bottom / self.height, width / self.width, height / self.height)
+        axes = self.figure.add_axes(box)
+        axes.tick_params(labelsize=size, length=3, pad=2)
+        axes.xaxis.label.set_fontsize(size + 1)
+        axes.yaxis.label.set_fontsize(size + 1)
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_locator(MaxNLocator(nbins=ticks))
+        for side in ("top", "right"):
+            axes.spines[side].set_visible(False)
+        return axes
+
+    def text(self, left: float, bottom: float, words: str, size: float = 9, **style: Any) -> None:
+        """One line, cut where the sheet (or `room` pixels) ends."""
+        room = style.pop("room", self.width - left - 8)
+        words = elided(words, size, room, style.get("weight", "normal"))
+        self.figure.text(left / self.width, bottom / self.height, words, size=size, **style)
+
+    def heading(self, title: str, outcome: Outcome) -> None:
+        self.text(16, self.height - 26, f"{title}: {outcome.target}", 12, weight="bold")
+        self.text(16, self.height - 44, outcome.model_name, 9, color=GREY)
+
+    def png(self) -> bytes:
+        """The same sheet gives the same bytes: no time, no version."""
+        file = io.BytesIO()
+        self.figure.savefig(file, format="png", dpi="figure", metadata={"Software": None})
+        return file.getvalue()
+
+
+def fold_colours(count: int) -> list[Any]:
+    """So many colours from dark to light, told apart by lightness as well."""
+    ramp = matplotlib.colormaps["viridis"]
+    return [ramp(0.9 * place / max(count - 1, 1)) for place in range(count)]
+
+
+@cache
+def _characters() -> frozenset[int]:
+    return frozenset(get_font(findfont(FontProperties(family=_FONT))).get_charmap())
+
+
+def plain(text: str) -> str:
+    """Text that matplotlib draws as it stands: no formulas, no line breaks, no missing characters."""
+    shown = "".join(" " if character.isspace() else character for character in text)
+    known = "".join(c if ord(c) in _characters() and c.isprintable() else _MISSING for c in shown)
+    return known.replace("$", r"\$")
+
+
+def elided(text: str, size: float, room: float, weight: str = "normal") -> str:
+    """`text` made plain and cut to `room` pixels at `size` points."""
+    if _width(plain(text), size, weight) <= room:
+        return plain(text)
+    low, high = 0, len(text)
+    while low < high:
+        middle = (low + high + 1) // 2
+        fits = _width(plain(text[:middle].rstrip() + "…"), size, weight) <= room
+        low, high = (middle, high) if fits else (low, middle - 1)
+    return plain(text[:low].rstrip() + "…")
+
+
+def _width(text: str, size: float, weight: str) -> float:
+    font = get_font(findfont(FontProperties(family=_FONT, weight=weight)))
+    font.set_size(size, DPI)
+    font.set_text(text.replace(r"\$", "$"))
+    return float(font.get_width_height()[0]) / 64
