@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from molfleet.bundles.estimators import OnnxPredictor
+from molfleet.bundles.estimators import Predictor
 from molfleet.errors import Code, Rejected
 from workers.modeler.algorithms.base import REGRESSION, Algorithm, Estimator, Matrix
 
@@ -16,11 +16,13 @@ TOLERANCE = 1e-4
 PERTURBED_ROWS = 1_000
 
 
-def perturbed(features: Matrix, continuous: NDArray[np.bool_], seed: int) -> Matrix:
-    """1,000 rows that no molecule has: each feature from one of two random rows, `continuous` columns
-    moved by about a percent on top. They lie where molecules lie, and between the training rows."""
+def perturbed(
+    features: Matrix, among: NDArray[np.int64], continuous: NDArray[np.bool_], seed: int
+) -> Matrix:
+    """1,000 rows that no molecule has: each feature from one of two random records of `among`,
+    `continuous` columns moved by about a percent on top. They lie where molecules lie, and between them."""
     rng = np.random.default_rng((seed, 2))
-    one, other = rng.integers(len(features), size=(2, PERTURBED_ROWS))
+    one, other = among[rng.integers(len(among), size=(2, PERTURBED_ROWS))]
     rows = np.where(rng.random((PERTURBED_ROWS, features.shape[1])) < 0.5, features[one], features[other])
     noise = rng.normal(1.0, 0.01, size=(PERTURBED_ROWS, int(continuous.sum())))
     rows[:, continuous] = rows[:, continuous] * noise
@@ -28,22 +30,21 @@ def perturbed(features: Matrix, continuous: NDArray[np.bool_], seed: int) -> Mat
 
 
 def require_exact(
-    algorithm: Algorithm, estimator: Estimator, graph: bytes, matrices: Sequence[Matrix], sd: float
+    algorithm: Algorithm, estimator: Estimator, predictor: Predictor, matrices: Iterable[Matrix]
 ) -> float:
-    """The largest difference between `graph` and `estimator` over prepared rows, in units of TOLERANCE's.
+    """The largest difference between `predictor` and `estimator` over prepared rows.
 
-    `sd` is the standard deviation of a regression's target. Raises Rejected(INTERNAL) where the
-    difference is above TOLERANCE: a model that would predict otherwise than it was judged is no model.
+    In probability, or for values in standard deviations of the target, which estimators are fitted in.
+    Raises Rejected(INTERNAL) where it is above TOLERANCE: a model that would predict otherwise than it
+    was judged is no model.
     """
-    unit = sd if algorithm.task == REGRESSION else 1.0
     largest = 0.0
     for matrix in matrices:
         if len(matrix) == 0:
             continue
-        predictor = OnnxPredictor(graph, matrix.shape[1], algorithm.any_block)
-        differences = np.abs(predictor(matrix) - algorithm.outputs(estimator, matrix)) / unit
-        largest = float(np.max(np.append(differences, largest)))
-    if not largest <= TOLERANCE:  # a difference that is no number is too large as well
+        differences = np.abs(predictor(matrix) - algorithm.outputs(estimator, matrix))
+        largest = max(largest, float(np.nan_to_num(differences, nan=np.inf).max()))
+    if largest > TOLERANCE:
         scale = "standard deviations of the target" if algorithm.task == REGRESSION else "of probability"
         raise Rejected(
             Code.INTERNAL,

@@ -8,36 +8,33 @@ from dataclasses import dataclass
 import numpy as np
 
 from workers.modeler.algorithms.base import FloatArray
-from workers.modeler.crossvalidation import Fold, Problem
-from workers.modeler.exactness import require_exact
-from workers.modeler.preparation import Preparation, fit_preparation
+from workers.modeler.crossvalidation import Fold
+from workers.modeler.fits import Fitter, Problem, Wanted
+from workers.modeler.sealed import SealedModel
 
 
 @dataclass(frozen=True)
 class Final:
-    """What is shipped: `graphs` are averaged; `test` its outputs for the test set (rows, classes or 1).
+    """What is shipped: `models` are averaged; `test` its outputs for the test set (rows, classes or 1).
 
-    `export_difference` is the largest between graphs and estimators, as exactness has it.
+    `difference` is the largest between the models and their estimators; `importances` (features,) are
+    the estimator's own, where it has any.
     """
 
-    preparation: Preparation
-    graphs: Sequence[bytes]
+    models: Sequence[SealedModel]
     test: FloatArray
-    export_difference: float
+    difference: float
+    importances: FloatArray | None
 
 
-def fit_final(problem: Problem, folds: Sequence[Fold]) -> Final:
-    """Raises Rejected(INTERNAL) where the exported graph is not exact."""
-    if problem.shared is not None:
+def fit_final(problem: Problem, fitter: Fitter, folds: Sequence[Fold]) -> Final:
+    """Raises Rejected(INTERNAL) where an exported model is not exact."""
+    kept = [fold.model for fold in folds if fold.model is not None]
+    if kept:
         test = np.mean([fold.test for fold in folds], axis=0)
-        difference = max(fold.export_difference for fold in folds)
-        return Final(problem.shared, [fold.graph for fold in folds], test, difference)
-    algorithm, rows = problem.algorithm, problem.partition.training
-    preparation = fit_preparation(problem.scaler, problem.features[rows])
-    train = preparation.apply(problem.features[rows])
-    estimator = algorithm.fit(train, problem.values[rows], problem.parameters, problem.run)
-    graph = algorithm.export(estimator, train.shape[1])
-    test = preparation.apply(problem.features[problem.partition.test])
-    checked = [train, test, preparation.apply(problem.perturbed)]
-    difference = require_exact(algorithm, estimator, graph, checked, problem.sd)
-    return Final(preparation, [graph], algorithm.outputs(estimator, test), difference)
+        return Final(kept, test, max(fold.difference for fold in folds), None)
+    partition = problem.partition
+    judged = {"train": partition.training, "test": partition.test}
+    fit = fitter(Wanted("final", partition.training, judged, sealed=True))
+    assert fit.model is not None
+    return Final([fit.model], fit.outputs["test"], fit.difference, fit.importances)

@@ -11,17 +11,19 @@ from molfleet.bundles.features import Toolbox
 from molfleet.bundles.manifest import Metric
 from molfleet.errors import Code, Rejected
 from workers.modeler.algorithms.base import CLASSIFICATION, FloatArray
-from workers.modeler.crossvalidation import Checkpoints, Fold, Problem, cross_validate
+from workers.modeler.crossvalidation import Fold, cross_validate, out_of_fold
 from workers.modeler.curation import Curated, unsuitable
 from workers.modeler.dataset import Dataset
-from workers.modeler.evaluation import fold_metrics, out_of_fold
+from workers.modeler.evaluation import fold_metrics
 from workers.modeler.exactness import perturbed
+from workers.modeler.fits import Checkpoints, Fitter, Problem
 from workers.modeler.fitting import Final, fit_final
+from workers.modeler.learners import Data
 from workers.modeler.metrics import evaluate, modi
 from workers.modeler.plan import Plan
 from workers.modeler.preparation import fit_preparation
 from workers.modeler.progress import Progress
-from workers.modeler.splits import Partition
+from workers.modeler.splits import Partition, Samples
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class Learned:
     dataset: Dataset
     curated: Curated
     problem: Problem
+    folds: Sequence[Fold]
     final: Final
     unseen: FloatArray
     modi: float | None
@@ -52,34 +55,44 @@ def learn(
     progress: Progress,
 ) -> Learned:
     """Split, cross-validate, fit. Raises Rejected: UNSUITABLE_TARGET, INVALID_COMMAND, INTERNAL."""
-    problem = _problem(dataset, curated, plan, tools, threads)
+    problem = pose(dataset, curated, plan, tools, threads)
+    fitter = Fitter(problem, checkpoints)
     folds = cross_validate(
-        problem, checkpoints, lambda share, message: progress("cross-validate", share, message)
+        problem,
+        fitter,
+        lambda fold, message: progress("cross-validate", fold / plan.k_fold, message),
+        sealed=plan.keeps_folds,
     )
     progress("fit", 0.0, "the folds' models together" if plan.keeps_folds else "all training records")
-    final = fit_final(problem, folds)
+    final = fit_final(problem, fitter, folds)
     progress("verify", 0.0)
     return _judged(dataset, curated, plan, problem, folds, final)
 
 
-def _problem(dataset: Dataset, curated: Curated, plan: Plan, tools: Toolbox, threads: int) -> Problem:
-    algorithm, parameters = plan.algorithm(curated.task)
-    partition = plan.split.partition(curated.samples, plan.test_set_size, plan.k_fold, plan.seed)
+def pose(dataset: Dataset, curated: Curated, plan: Plan, tools: Toolbox, threads: int) -> Problem:
+    """The training as a problem of numbers. Raises Rejected: UNSUITABLE_TARGET, INVALID_COMMAND."""
+    samples = Samples(
+        curated.task,
+        curated.values,
+        curated.molecules,
+        [dataset.measured[row].molecule for row in curated.rows],
+        dataset.ecfp4[curated.rows],
+        [dataset.measured[row].group for row in curated.rows] if plan.split.column else None,
+    )
+    partition = plan.split.partition(samples, plan.test_set_size, plan.k_fold, plan.seed)
     _require_learnable(curated, partition, plan)
     features = dataset.features(curated.rows, plan.specs, tools)
-    training = features[partition.training]
     built = [tools.featurizer(tools.add(spec)) for spec in plan.specs]
+    ends = np.cumsum([featurizer.size for featurizer in built])
+    columns = [np.arange(end - one.size, end) for one, end in zip(built, ends, strict=True)]
     continuous = np.concatenate([np.full(f.size, f.kind == "descriptors") for f in built])
     return Problem(
-        algorithm=algorithm,
-        parameters=parameters,
-        scaler=plan.scaler,
-        features=features,
-        values=curated.values,
+        recipe=plan.choice.recipe(curated.task, columns, len(partition.training)),
+        data=Data(features, continuous),
+        samples=samples,
+        split=plan.split,
         partition=partition,
-        continuous=continuous,
-        perturbed=perturbed(training, continuous, plan.seed),
-        shared=fit_preparation(plan.scaler, training) if plan.keeps_folds else None,
+        perturbed=perturbed(features, partition.training, continuous, plan.seed),
         seed=plan.seed,
         threads=threads,
     )
@@ -114,7 +127,7 @@ def _judged(
     curated: Curated,
     plan: Plan,
     problem: Problem,
-    folds: Sequence[Fold],
+    folds: list[Fold],
     final: Final,
 ) -> Learned:
     task, values, partition, target = (
@@ -123,14 +136,17 @@ def _judged(
         problem.partition,
         plan.rules.target,
     )
-    unseen = out_of_fold(partition, folds, len(values))
+    unseen = out_of_fold(problem, folds)
     unseen[partition.test] = final.test
-    index = modi(task, final.preparation.apply(problem.features), values, plan.seed)
+    everything = np.arange(len(values))
+    filled = fit_preparation(None, problem.data.features, everything, problem.data.continuous)
+    index = modi(task, filled.float32(problem.data.features), values, plan.seed)
     figures = evaluate(task, values[partition.test], final.test)
     return Learned(
         dataset=dataset,
         curated=curated,
         problem=problem,
+        folds=folds,
         final=final,
         unseen=unseen,
         modi=index,

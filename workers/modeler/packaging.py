@@ -2,125 +2,96 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from importlib.metadata import version
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
-from rdkit import Chem, rdBase
+from pydantic import JsonValue
+from rdkit import rdBase
 
 from molfleet.bundles import conformal, domain, manifest
 from molfleet.bundles.archive import MAX_MANIFEST_BYTES, write_bundle
 from molfleet.bundles.arrays import pack
-from molfleet.bundles.domain import SimilarityIndex
-from molfleet.bundles.estimators import OnnxPredictor
-from molfleet.bundles.features import Featurization, Molecule, Toolbox
+from molfleet.bundles.features import Toolbox
 from molfleet.bundles.predict import Model, load_model
 from molfleet.chemistry.featurizers import SpecValue
-from molfleet.errors import Code, Rejected
-from workers.modeler.algorithms.base import CLASSIFICATION, Algorithm, FloatArray, Matrix
+from workers.modeler.algorithms.base import CLASSIFICATION
 from workers.modeler.curation import measured_again
+from workers.modeler.ensembles.base import Recipe
+from workers.modeler.golden import golden_molecules
+from workers.modeler.learning import Learned
+from workers.modeler.parts import pack_models
 from workers.modeler.plan import Plan
-from workers.modeler.preparation import Preparation
-from workers.modeler.splits import Indices
 
-GOLDEN_MOLECULES = 8
-#: Golden molecules are picked from so many training molecules.
-_CANDIDATES = 1_000
-_LIBRARIES = ("numpy", "scikit-learn", "lightgbm", "onnx", "skl2onnx", "onnxmltools", "onnxruntime")
+_LIBRARIES = (
+    "numpy",
+    "scikit-learn",
+    "lightgbm",
+    "xgboost",
+    "xgboost-cpu",
+    "onnx",
+    "skl2onnx",
+    "onnxmltools",
+    "onnxruntime",
+)
 
 
 @dataclass(frozen=True)
-class Trained:
-    """All that a bundle is made of.
+class About:
+    """What a bundle says of its making, for people."""
 
-    The arrays have one entry per record used: `features` before preparation, `ecfp4` packed, `smiles`,
-    `values` as modelled, `out_of_fold` outputs (NaN rows: test set). `training` are the rows that the
-    final model was fitted on; `graphs` its ONNX parts, averaged.
-    """
-
-    model_id: str
-    plan: Plan
-    algorithm: Algorithm
-    parameters: Mapping[str, Any]
-    labels: tuple[str, ...]
-    features: Matrix
-    ecfp4: NDArray[np.uint8]
-    smiles: Sequence[str]
-    values: NDArray[Any]
-    out_of_fold: FloatArray
-    training: Indices
-    preparation: Preparation
-    graphs: Sequence[bytes]
-    metrics: Sequence[manifest.Metric]
     training_set: manifest.TrainingSet
     metadata: Mapping[str, str]
-
-    @property
-    def specs(self) -> Sequence[SpecValue]:
-        return self.plan.specs
-
-    def measured(self, row: int) -> str:
-        """What was measured, as text: a label, or a value in its own units."""
-        if self.labels:
-            return self.labels[int(self.values[row])]
-        return repr(measured_again(float(self.values[row]), self.plan.rules.transform))
+    sections: Mapping[str, JsonValue] = field(default_factory=dict)
 
 
-def seal(trained: Trained, path: Path, tools: Toolbox) -> Model:
+def seal(model_id: str, plan: Plan, learned: Learned, about: About, path: Path, tools: Toolbox) -> Model:
     """Write the bundle to `path`, load it back as anybody would, and return it.
 
     Raises Rejected(INVALID_MODEL) where it does not verify.
     """
-    parts: dict[str, bytes] = {
-        f"estimators/{number}.onnx": graph for number, graph in enumerate(trained.graphs)
-    }
-    estimators = tuple(
-        manifest.Estimator(part=name, any_block=trained.algorithm.any_block) for name in parts
-    )
-    featurizers = tuple(_featurizer(spec, tools) for spec in trained.specs)
-    preparation = None
-    if trained.preparation.scales or any(featurizer.names for featurizer in featurizers):
-        preparation = manifest.Preparation(scaler=trained.preparation.scaler, part="preparation.npz")
-        parts[preparation.part] = _preparation(trained.preparation)
-    prepared = trained.preparation.apply(trained.features[trained.training])
+    problem, labels = learned.problem, learned.curated.labels
+    training = problem.partition.training
+    packed = pack_models(problem, learned.final)
+    parts = dict(packed.parts)
+    smiles = problem.samples.smiles
     fitted = domain.fit(
-        prepared,
-        trained.ecfp4[trained.training],
-        [trained.smiles[row] for row in trained.training],
-        [trained.measured(row) for row in trained.training],
-        seed=trained.plan.seed,
+        packed.shared.float32(problem.data.features, training),
+        problem.samples.fingerprints[training],
+        [smiles[row] for row in training],
+        [_measured(plan, learned, int(row)) for row in training],
+        seed=plan.seed,
     )
     parts["domain.npz"], parts["domain.tsv"] = fitted.part, fitted.molecules
-    parts["calibration.npz"] = pack(_calibration(trained))
-    golden, parts["golden.npz"] = _golden(trained, tools)
+    parts["calibration.npz"] = pack(_calibration(learned))
+    golden, parts["golden.npz"] = golden_molecules(plan, learned, tools)
     write_bundle(
         path,
         manifest.Manifest(
-            id=trained.model_id,
-            name=trained.plan.model_name,
-            task=trained.algorithm.task,
-            targets=(trained.plan.rules.target,),
-            labels=trained.labels,
-            positive_label=trained.labels[1] if len(trained.labels) == 2 else None,
-            units=trained.plan.rules.units,
-            target_transform=trained.plan.rules.transform,
-            featurizers=featurizers,
-            standardize=trained.plan.standardize,
-            preparation=preparation,
-            algorithm=manifest.Algorithm(
-                code=trained.algorithm.code,
-                display_name=trained.algorithm.display_name,
-                parameters=trained.parameters,
-            ),
-            estimators=estimators,
-            metrics=tuple(trained.metrics),
-            training_set=trained.training_set,
-            split=_split(trained.plan),
-            seed=trained.plan.seed,
+            id=model_id,
+            name=plan.model_name,
+            task=problem.recipe.task,
+            targets=(plan.rules.target,),
+            labels=labels,
+            positive_label=labels[1] if len(labels) == 2 else None,
+            units=plan.rules.units,
+            target_transform=plan.rules.transform,
+            featurizers=tuple(_featurizer(spec, tools) for spec in plan.specs),
+            standardize=plan.standardize,
+            preparation=packed.preparation,
+            algorithm=_algorithm(problem.recipe),
+            members=_members(plan, problem.recipe),
+            estimators=packed.estimators,
+            combinations=packed.combinations,
+            metrics=tuple(learned.metrics),
+            final_metrics=tuple(learned.final_metrics),
+            sections=about.sections,
+            training_set=about.training_set,
+            split=_split(plan),
+            seed=plan.seed,
             library_versions=_library_versions(),
             applicability_domain=manifest.ApplicabilityDomain(
                 part="domain.npz",
@@ -130,14 +101,47 @@ def seal(trained: Trained, path: Path, tools: Toolbox) -> Model:
                 components=fitted.components,
                 bandwidth=fitted.bandwidth,
             ),
-            calibration=manifest.Calibration(part="calibration.npz", size=len(trained.training)),
+            calibration=manifest.Calibration(part="calibration.npz", size=len(training)),
             golden=golden,
-            metadata=trained.metadata,
+            metadata=about.metadata,
         ),
         parts,
     )
     unpacked = MAX_MANIFEST_BYTES + sum(map(len, parts.values()))
     return load_model(path, max_bytes=unpacked, tools=tools)
+
+
+def _measured(plan: Plan, learned: Learned, row: int) -> str:
+    """What was measured, as text: a label, or a value in its own units."""
+    value = learned.problem.values[row]
+    if labels := learned.curated.labels:
+        return labels[int(value)]
+    return repr(measured_again(float(value), plan.rules.transform))
+
+
+def _algorithm(recipe: Recipe) -> manifest.Algorithm:
+    parameters = recipe.parameters if recipe.ensemble else recipe.learners[0].parameters
+    return manifest.Algorithm(
+        code=recipe.code, display_name=recipe.display_name, parameters=parameters or {}
+    )
+
+
+def _members(plan: Plan, recipe: Recipe) -> tuple[manifest.Member, ...]:
+    if recipe.ensemble is None:
+        return ()
+    return tuple(
+        manifest.Member(
+            algorithm=manifest.Algorithm(
+                code=learner.algorithm.code,
+                display_name=learner.algorithm.display_name,
+                parameters=learner.parameters,
+            ),
+            featurizers=member.specs,
+            scaler=member.scaler.code if member.scaler else None,
+            weight=member.weight,
+        )
+        for member, learner in zip(plan.choice.members, recipe.learners, strict=True)
+    )
 
 
 def _featurizer(spec: SpecValue, tools: Toolbox) -> manifest.Featurizer:
@@ -153,13 +157,6 @@ def _featurizer(spec: SpecValue, tools: Toolbox) -> manifest.Featurizer:
     )
 
 
-def _preparation(preparation: Preparation) -> bytes:
-    arrays = {"fill": preparation.fill}
-    if preparation.scales:
-        arrays |= {"center": preparation.center, "scale": preparation.scale}
-    return pack(arrays)
-
-
 def _split(plan: Plan) -> manifest.Split:
     return manifest.Split(
         name=plan.split.code,
@@ -171,61 +168,18 @@ def _split(plan: Plan) -> manifest.Split:
 
 
 def _library_versions() -> dict[str, str]:
-    return {
-        "molfleet": version("molfleet"),
-        "rdkit": rdBase.rdkitVersion,
-        **{name: version(name) for name in _LIBRARIES},
-    }
+    found = {"molfleet": version("molfleet"), "rdkit": rdBase.rdkitVersion}
+    for name in _LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:  # XGBoost has two names, by platform
+            continue
+    return found
 
 
-def _calibration(trained: Trained) -> dict[str, NDArray[Any]]:
-    actual, predicted = trained.values[trained.training], trained.out_of_fold[trained.training]
-    if trained.algorithm.task == CLASSIFICATION:
+def _calibration(learned: Learned) -> dict[str, NDArray[Any]]:
+    training = learned.problem.partition.training
+    actual, predicted = learned.problem.values[training], learned.unseen[training]
+    if learned.curated.task == CLASSIFICATION:
         return conformal.fit_classification(actual, predicted)
     return conformal.fit_regression(actual, predicted[:, 0])
-
-
-def _golden(trained: Trained, tools: Toolbox) -> tuple[manifest.Golden, bytes]:
-    """Diverse training molecules with the features that their SMILES give and what the bundle predicts."""
-    names = tuple(tools.add(spec) for spec in trained.specs)
-    featurization = Featurization(trained.plan.standardize, names)
-    smiles, rows = [], []
-    for row in _diverse(trained):
-        mol = Chem.MolFromSmiles(trained.smiles[row])
-        if mol is None:
-            continue
-        try:
-            rows.append(Molecule(mol, tools).features(featurization))
-        except Exception:  # noqa: S112  a molecule that does not survive its own SMILES proves nothing
-            continue
-        smiles.append(trained.smiles[row])
-    if not rows:
-        raise Rejected(
-            Code.INTERNAL,
-            "No training molecule can be read back from its own SMILES, so the model cannot be verified.",
-            retryable=False,
-        )
-    features = np.stack(rows)
-    prepared = trained.preparation.apply(features)
-    outputs = np.mean(
-        [
-            OnnxPredictor(graph, features.shape[1], trained.algorithm.any_block)(prepared)
-            for graph in trained.graphs
-        ],
-        axis=0,
-    )
-    golden = manifest.Golden(smiles=tuple(smiles), part="golden.npz")
-    return golden, pack({"features": features, "outputs": outputs})
-
-
-def _diverse(trained: Trained) -> list[int]:
-    """Each the molecule that is least similar to those before it (MaxMin), from a seeded start."""
-    rng = np.random.default_rng((trained.plan.seed, 3))
-    rows = rng.permutation(trained.training)[:_CANDIDATES]
-    index = SimilarityIndex(trained.ecfp4[rows])
-    chosen = [0]
-    nearest = index.all(trained.ecfp4[rows[0]])
-    while len(chosen) < min(GOLDEN_MOLECULES, len(rows)) and np.min(nearest) < 1:
-        chosen.append(int(np.argmin(nearest)))
-        nearest = np.maximum(nearest, index.all(trained.ecfp4[rows[chosen[-1]]]))
-    return [int(rows[place]) for place in chosen]

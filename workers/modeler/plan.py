@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
-from molfleet.chemistry.featurizers import FEATURIZERS, Featurizer, Spec, SpecValue
+from molfleet.chemistry.featurizers import FEATURIZERS, Featurizer, Spec, SpecValue, text_of
 from molfleet.chemistry.featurizers.spec import resolve
 from molfleet.chemistry.formats.find import FILE_TYPES
 from molfleet.chemistry.standardize import STANDARDIZE
-from molfleet.errors import Code, Rejected
-from molfleet.messages.generated import TrainModel
-from workers.modeler.algorithms import METHODS, Method
-from workers.modeler.algorithms.base import Algorithm, Task, Value
+from molfleet.messages.generated import EnsembleMember, FeaturizerSpec, TrainModel
+from workers.modeler.algorithms import METHODS as SINGLE
+from workers.modeler.algorithms.base import TASKS, Task, Value
 from workers.modeler.curation import Rules
-from workers.modeler.preparation import SCALERS, Scaler
-from workers.modeler.splits import SPLITS, Split
+from workers.modeler.ensembles import ENSEMBLES
+from workers.modeler.ensembles.base import Ensemble
+from workers.modeler.methods import DEFAULT_MEMBERS, METHODS, Choice, Member, common_task
+from workers.modeler.options import Options, invalid, one_of, read_options, within
+from workers.modeler.preparation import SCALERS
+from workers.modeler.splits import Split, find_split
 
 #: What the libraries take as a seed.
 MAX_SEED = 2**31 - 1
@@ -25,14 +27,13 @@ MAX_SEED = 2**31 - 1
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be trained, and how. `specs` name every size and radius, defaults included."""
+    """What is to be trained, and how. `specs` name every size and radius, defaults included; they are all
+    featurizers of all members, each once."""
 
     model_name: str
-    method: Method
-    hyper_parameters: Mapping[str, Value]
+    choice: Choice
     specs: tuple[SpecValue, ...]
     standardize: str
-    scaler: Scaler
     rules: Rules
     split: Split
     sub_sample_size: float
@@ -40,11 +41,13 @@ class Plan:
     k_fold: int
     keeps_folds: bool
     seed: int
+    options: Options
 
-    def algorithm(self, task: Task) -> tuple[Algorithm, dict[str, Value]]:
-        """The algorithm for `task` and all of its hyper-parameters; raises Rejected."""
-        algorithm = self.method.algorithm(task)
-        return algorithm, algorithm.resolve(self.hyper_parameters)
+    @property
+    def scaler(self) -> str | None:
+        """Of the only member; None: the method's own way, or several."""
+        members = self.choice.members
+        return members[0].scaler.code if len(members) == 1 and members[0].scaler else None
 
 
 def make_plan(command: TrainModel) -> Plan:
@@ -53,62 +56,100 @@ def make_plan(command: TrainModel) -> Plan:
     if command.file_type is not None:
         FILE_TYPES.get(command.file_type)
     target = command.targets[0]
-    method = METHODS.get(command.method)
-    task = _task(command.task, method)
-    hyper_parameters = cast("Mapping[str, Value]", dict(command.hyper_parameters))
-    _check_hyper_parameters(method, task, hyper_parameters)
-    specs = cast("Sequence[Spec]", command.featurizers)
-    _refuse_columns(FEATURIZERS.build_all(specs))
+    choice, specs = _choice(command)
+    task = _task(command.task, choice)
+    choice.check(task)
     return Plan(
-        model_name=(command.model_name or "").strip() or f"{target} {method.code}",
-        method=method,
-        hyper_parameters=hyper_parameters,
-        specs=tuple(_in_full(spec) for spec in specs),
+        model_name=(command.model_name or "").strip() or f"{target} {choice.method.code}",
+        choice=choice,
+        specs=specs,
         standardize=STANDARDIZE.get(command.standardize).code,
-        scaler=SCALERS.get(command.scaler or "none"),
         rules=Rules(
             target=target,
             task=task,
-            transform=_one_of("target_transform", command.target_transform, ("none", "log10", "p")),
+            transform=one_of("target_transform", command.target_transform, ("none", "log10", "p")),
             positive_class=command.positive_class,
-            censored=_one_of("censored", command.censored, ("drop", "bound")),
-            replicates=_one_of("replicates", command.replicates, ("median", "mean", "keep")),
+            censored=one_of("censored", command.censored, ("drop", "bound")),
+            replicates=one_of("replicates", command.replicates, ("median", "mean", "keep")),
             units=command.units,
         ),
-        split=SPLITS.get(command.split),
-        sub_sample_size=_within("sub_sample_size", command.sub_sample_size, 0.1, 1.0),
-        test_set_size=_within("test_set_size", command.test_set_size, 0.0, 0.5),
-        k_fold=int(_within("k_fold", command.k_fold, 2, 10)),
-        keeps_folds=_one_of("refit", command.refit, ("all", "folds")) == "folds",
-        seed=int(_within("seed", command.seed, 0, MAX_SEED)),
+        split=find_split(command.split),
+        sub_sample_size=within("sub_sample_size", command.sub_sample_size, 0.1, 1.0),
+        test_set_size=within("test_set_size", command.test_set_size, 0.0, 0.5),
+        k_fold=int(within("k_fold", command.k_fold, 2, 10)),
+        keeps_folds=one_of("refit", command.refit, ("all", "folds")) == "folds",
+        seed=int(within("seed", command.seed, 0, MAX_SEED)),
+        options=read_options(command.options),
     )
 
 
 def _refuse_what_is_not_here(command: TrainModel) -> None:
     if not command.targets or not command.targets[0].strip():
-        raise _invalid("targets must name the field to model")
+        raise invalid("targets must name the field to model")
     if len(command.targets) > 1:
-        raise _invalid("This version trains one target per model: send one command for each target")
+        raise invalid("This version trains one target per model: send one command for each target")
     for field, what in (
         ("search", "search for hyper-parameters"),
-        ("members", "train ensembles of several methods"),
         ("base_model", "go on training from another model"),
     ):
         if getattr(command, field):
-            raise _invalid(f"{field} is set, but this version does not {what}")
-    for name in command.options:
-        raise Rejected(
-            Code.UNKNOWN_NAME,
-            f"TrainModel has no option called {name!r}. Known: none.",
-            details={"kind": "option", "name": name},
+            raise invalid(f"{field} is set, but this version does not {what}")
+
+
+def _choice(command: TrainModel) -> tuple[Choice, tuple[SpecValue, ...]]:
+    """The method with its members, and all their featurizers."""
+    method = METHODS.get(command.method)
+    given = cast("Mapping[str, Value]", dict(command.hyper_parameters))
+    specs = _Specs()
+    scaler = SCALERS.get(command.scaler) if command.scaler else None
+    if not isinstance(method, Ensemble):
+        if command.members:
+            raise invalid(
+                f"members are for the methods {', '.join(row.code for row in ENSEMBLES)}, not {method.code}"
+            )
+        only = Member(method, given, specs.all_of(command.featurizers), scaler)
+        return Choice(method, given, (only,)), specs.found
+    members = command.members or [EnsembleMember(method=code) for code in DEFAULT_MEMBERS]
+    if len(members) < 2:
+        raise invalid("An ensemble needs at least two members")
+    found = tuple(
+        Member(
+            SINGLE.get(member.method),
+            cast("Mapping[str, Value]", dict(member.hyper_parameters)),
+            specs.all_of(member.featurizers or command.featurizers),
+            SCALERS.get(member.scaler) if member.scaler else scaler,
+            within("members.weight", member.weight, 1e-6, 1e6),
         )
+        for member in members
+    )
+    common_task(found)
+    return Choice(method, given, found), specs.found
+
+
+class _Specs:
+    """Featurizers in the order in which they are met, each once; two that collide are refused."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, SpecValue] = {}
+
+    def all_of(self, specs: Sequence[FeaturizerSpec]) -> tuple[int, ...]:
+        built = FEATURIZERS.build_all(cast("Sequence[Spec]", specs))
+        _refuse_columns(built)
+        full = {text_of(spec): spec for spec in map(_in_full, cast("Sequence[Spec]", specs))}
+        self._found |= full
+        order = list(self._found)
+        return tuple(order.index(text) for text in full)
+
+    @property
+    def found(self) -> tuple[SpecValue, ...]:
+        return tuple(self._found.values())
 
 
 def _refuse_columns(featurizers: Sequence[Featurizer]) -> None:
     """A model answers for a structure alone; one that also takes columns would need them each time."""
     for featurizer in featurizers:
         if featurizer.needs == "record":
-            raise _invalid(
+            raise invalid(
                 f"TrainModel cannot use {featurizer.column} yet: its models predict from structures alone. "
                 "CalculateFeatureVectors can write these columns"
             )
@@ -134,42 +175,7 @@ def _in_full(spec: Spec) -> SpecValue:
     )
 
 
-def _task(name: str, method: Method) -> Task | None:
+def _task(name: str, choice: Choice) -> Task | None:
     """The task that is asked for or that the method allows; None: the values decide."""
-    found = _one_of("task", name, ("auto", "classification", "regression"))
-    if found == "auto":
-        return method.tasks[0] if len(method.tasks) == 1 else None
-    return method.algorithm(cast("Task", found)).task
-
-
-def _check_hyper_parameters(method: Method, task: Task | None, given: Mapping[str, Value]) -> None:
-    """While the task is open, what any member takes is good; the rest fails now, not after the work."""
-    refusals: list[Rejected] = []
-    members = [member for member in method.members if task is None or member.task == task]
-    for member in members:
-        try:
-            member.resolve(given)
-        except Rejected as refusal:
-            refusals.append(refusal)
-    if len(refusals) == len(members):
-        raise refusals[0]
-
-
-def _one_of(field: str, value: str, allowed: Sequence[str]) -> Any:
-    if value in allowed:
-        return value
-    raise Rejected(
-        Code.UNKNOWN_NAME,
-        f"{field} must be one of {', '.join(allowed)}; it is {value!r}.",
-        details={"kind": field, "name": value},
-    )
-
-
-def _within(field: str, value: float, low: float, high: float) -> float:
-    if math.isfinite(value) and low <= value <= high:
-        return value
-    raise _invalid(f"{field} must be from {low:g} to {high:g}; it is {value:g}")
-
-
-def _invalid(sentence: str) -> Rejected:
-    return Rejected(Code.INVALID_COMMAND, f"{sentence}.")
+    found = one_of("task", name, ("auto", *TASKS))
+    return common_task(choice.members) if found == "auto" else cast("Task", found)

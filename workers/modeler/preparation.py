@@ -8,14 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from molfleet.bundles.preparation import Preparation
 from molfleet.catalogue import Catalogue
 from workers.modeler.algorithms.base import FloatArray, Matrix
+from workers.modeler.splits import Indices
 
 #: Columns that are worked on at once; bounds the float64 copy.
 _COLUMNS = 256
+_UNLIMITED = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True)
@@ -57,49 +62,66 @@ SCALERS: Catalogue[Scaler] = Catalogue(
 )
 
 
-@dataclass(frozen=True)
-class Preparation:
-    """Fitted on training rows; all arrays are float64 (features,). `scaler` is the row's code."""
-
-    scaler: str
-    fill: FloatArray
-    center: FloatArray
-    scale: FloatArray
-
-    @property
-    def scales(self) -> bool:
-        return self.scaler != "none"
-
-    def apply(self, features: Matrix) -> Matrix:
-        """(rows, features) float32 without NaN."""
-        result = np.empty(features.shape, dtype=np.float32)
-        for begin in range(0, features.shape[1], _COLUMNS):
-            part = slice(begin, begin + _COLUMNS)
-            columns = features[:, part].astype(np.float64)
-            columns = np.where(np.isnan(columns), self.fill[part], columns)
-            if self.scales:
-                columns = (columns - self.center[part]) / self.scale[part]
-            result[:, part] = columns
-        return result
+#: Where a method scales by itself: standard deviations beyond which a descriptor says no more.
+CLIP = 6.0
+#: Its mean and deviation are those of the values between these percentiles: a few descriptors have tails
+#: that reach to 1e20 (Ipc), which would squeeze all other molecules into one point.
+_TRIM = (0.5, 99.5)
 
 
-def fit_preparation(scaler: Scaler, features: Matrix) -> Preparation:
-    """Fill values (medians; 0 where a column has no value at all), centers and scales of `features`.
+def fit_preparation(
+    scaler: Scaler | None,
+    features: Matrix,
+    rows: Indices,
+    continuous: NDArray[np.bool_],
+    *,
+    scales: bool = False,
+    columns: Indices | None = None,
+) -> Preparation:
+    """Fill values, centers and scales of `features` float32 (records, features), from `rows` alone.
 
-    A constant column has scale 1, so that it becomes 0 and never divides by it.
+    Gaps become medians, 0 where a column has no value at all; a constant column has scale 1, so that it
+    becomes 0 and never divides by it. `scaler` None: none, or with `scales` the continuous columns to
+    trimmed mean 0 and deviation 1, cut off at CLIP. `columns` are those that are taken; None: all.
     """
-    width = features.shape[1]
+    taken = np.arange(features.shape[1]) if columns is None else columns
+    width, has_gaps = len(taken), bool(continuous[taken].any())
     fill, center, scale = np.zeros(width), np.zeros(width), np.ones(width)
+    limit = np.full(width, _UNLIMITED)
+    how = scaler.fit if scaler else _none
     for begin in range(0, width, _COLUMNS):
         part = slice(begin, begin + _COLUMNS)
-        columns = features[:, part].astype(np.float64)
-        gaps = np.isnan(columns)
-        if gaps.any():
-            known = np.where(gaps.all(axis=0), 0.0, columns)
-            fill[part] = np.nanmedian(known, axis=0)
-            columns = np.where(gaps, fill[part], columns)
+        known = features[np.ix_(rows, taken[part])].astype(np.float64)
+        if has_gaps:
+            fill[part], known = _filled(known)
+        if scaler is None and scales:
+            own = continuous[taken[part]]
+            center[part][own], scale[part][own] = _trimmed(known[:, own])
+            limit[part][own] = CLIP
         else:
-            fill[part] = np.median(columns, axis=0)
-        center[part], spread = scaler.fit(columns)
-        scale[part] = np.where(spread > 0, spread, 1.0)
-    return Preparation(scaler.code, fill, center, scale)
+            center[part], scale[part] = how(known)
+    scale = np.where(scale > 0, scale, 1.0)
+    arrays: dict[str, NDArray[Any]] = {}
+    if columns is not None:
+        arrays["keep"] = columns
+    if has_gaps:
+        arrays["fill"] = fill
+    if scaler not in (None, SCALERS.get("none")) or (scales and has_gaps):
+        arrays |= {"center": center, "scale": scale}
+        if scaler is None:
+            arrays["limit"] = limit
+    return Preparation(arrays, features.shape[1])
+
+
+def _filled(columns: FloatArray) -> tuple[FloatArray, FloatArray]:
+    gaps = np.isnan(columns)
+    known = np.where(gaps.all(axis=0), 0.0, columns)
+    fill = np.nanmedian(known, axis=0) if gaps.any() else np.median(columns, axis=0)
+    return fill, np.where(gaps, fill, columns)
+
+
+def _trimmed(columns: FloatArray) -> tuple[FloatArray, FloatArray]:
+    low, high = np.percentile(columns, _TRIM, axis=0) if columns.size else (0.0, 0.0)
+    trimmed = np.clip(columns, low, high)
+    spread = trimmed.std(axis=0)
+    return trimmed.mean(axis=0), np.where(spread > 0, spread, columns.std(axis=0))

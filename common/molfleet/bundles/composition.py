@@ -60,7 +60,7 @@ def _mean(arrays: Mapping[str, Array], members: int, outputs: int) -> Combine:
 
 def _linear(arrays: Mapping[str, Array], members: int, outputs: int) -> Combine:
     """A value as intercept plus weighted members."""
-    weights, intercept = _checked(arrays, (members,), ())
+    weights, intercept = _checked(arrays, (members,), (1,))
     return lambda stack, _: intercept + _weighted(stack, weights)
 
 

@@ -29,6 +29,7 @@ class Preparation:
             raise ValueError(f"there are unknown arrays: {', '.join(sorted(unknown))}")
         #: As given: what a bundle stores of it.
         self.arrays = dict(arrays)
+        self.n_features = n_features
         self._keep = _columns(arrays["keep"], n_features) if "keep" in arrays else None
         #: Columns after the selection.
         self.width = n_features if self._keep is None else len(self._keep)
@@ -55,11 +56,16 @@ class Preparation:
             np.clip(prepared, -self._limit, self._limit, out=prepared)
         return prepared
 
-    def float32(self, features: Matrix) -> Matrix:
-        """The same as estimators take them: float32 [n, width], in memory for no more than that."""
-        prepared = np.empty((len(features), self.width), np.float32)
-        for start in range(0, len(features), _ROWS):
-            prepared[start : start + _ROWS] = self(features[start : start + _ROWS])
+    def float32(self, features: Matrix, rows: NDArray[np.int64] | None = None) -> Matrix:
+        """The same as estimators take them, float32 [n, width], never more than that in memory.
+
+        `rows` are those that are wanted; None: all.
+        """
+        count = len(features) if rows is None else len(rows)
+        prepared = np.empty((count, self.width), np.float32)
+        for start in range(0, count, _ROWS):
+            part: slice | NDArray[np.int64] = slice(start, start + _ROWS)
+            prepared[start : start + _ROWS] = self(features[part if rows is None else rows[part]])
         return prepared
 
     def _numbers(self, name: str) -> Floats | None:

@@ -227,7 +227,7 @@ def test_random_labels_are_not_predicted(tmp_path: Path) -> None:
 def test_records_in_are_records_used_and_rejects_each_with_its_code(tmp_path: Path) -> None:
     rows: list[tuple[object, object]] = [*bioactive()[::17]]
     good = len(rows)
-    rows[5:5] = [("CCO", ""), ("C1CC", "5.5"), ("CCN", "<4"), ("CCCl", "about 5")]
+    rows[5:5] = [("CCO", ""), ("C1CC", "5.5"), ("CCN", "<4"), ("CCCl", "five")]
     source = write_table(tmp_path, rows, ("smiles", "activity"), "dirty.csv")
     event, _, context = trained(tmp_path, source)
     assert (event.records_used, event.records_skipped) == (good, 4)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -15,6 +16,7 @@ from molfleet.errors import Code, Rejected
 Task = Literal["classification", "regression"]
 CLASSIFICATION: Task = "classification"
 REGRESSION: Task = "regression"
+TASKS: tuple[Task, ...] = (CLASSIFICATION, REGRESSION)
 
 FloatArray = NDArray[np.float64]
 Matrix = NDArray[np.float32]
@@ -89,6 +91,34 @@ class Parameter:
         return ", ".join(options[:-1]) + (" or " if len(options) > 1 else "") + options[-1]
 
 
+def resolve(
+    who: str,
+    parameters: Sequence[Parameter],
+    given: Mapping[str, Value],
+    refused: Mapping[str, str] = MappingProxyType({}),
+) -> dict[str, Value]:
+    """The given hyper-parameters of `who`, checked, over the defaults; in the catalogue's order.
+
+    Raises Rejected: UNKNOWN_NAME for a name that does not exist, INVALID_COMMAND for a value out of
+    bounds or a parameter refused by name.
+    """
+    known = {parameter.name: parameter for parameter in parameters}
+    for name in given:
+        if name in refused:
+            raise Rejected(
+                Code.INVALID_COMMAND,
+                f"{who} does not take the hyper-parameter {name}: {refused[name]}.",
+                details={"hyper_parameter": name},
+            )
+        if name not in known:
+            raise Rejected(
+                Code.UNKNOWN_NAME,
+                f"{who} has no hyper-parameter called {name!r}. Known: {', '.join(known) or 'none'}.",
+                details={"kind": "hyper-parameter", "name": name},
+            )
+    return {name: parameter.check(given.get(name, parameter.default)) for name, parameter in known.items()}
+
+
 @dataclass(frozen=True)
 class Run:
     """Under which circumstances an estimator is built.
@@ -135,29 +165,8 @@ class Algorithm:
     beyond: str = ""
 
     def resolve(self, given: Mapping[str, Value]) -> dict[str, Value]:
-        """The given hyper-parameters, checked, over the defaults; in the catalogue's order.
-
-        Raises Rejected: UNKNOWN_NAME for a name that does not exist, INVALID_COMMAND for a value out
-        of bounds or a parameter refused by name.
-        """
-        known = {parameter.name: parameter for parameter in self.parameters}
-        for name in given:
-            if name in self.refused:
-                raise Rejected(
-                    Code.INVALID_COMMAND,
-                    f"{self.display_name} does not take the hyper-parameter {name}: {self.refused[name]}.",
-                    details={"hyper_parameter": name},
-                )
-            if name not in known:
-                raise Rejected(
-                    Code.UNKNOWN_NAME,
-                    f"{self.display_name} has no hyper-parameter called {name!r}. "
-                    f"Known: {', '.join(known)}.",
-                    details={"kind": "hyper-parameter", "name": name},
-                )
-        return {
-            name: parameter.check(given.get(name, parameter.default)) for name, parameter in known.items()
-        }
+        """The given hyper-parameters, checked, over the defaults; see the function `resolve`."""
+        return resolve(self.display_name, self.parameters, given, self.refused)
 
     def fit(self, x: Matrix, y: NDArray[Any], parameters: Mapping[str, Any], run: Run) -> Estimator:
         """An estimator fitted on all rows of `x`, ready to predict with one thread."""
