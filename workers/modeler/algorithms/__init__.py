@@ -7,19 +7,43 @@ from dataclasses import dataclass
 
 from molfleet.catalogue import Catalogue
 from molfleet.errors import Code, Rejected
-from workers.modeler.algorithms import light_gbm, linear, random_forest
+from workers.modeler.algorithms import (
+    ada_boost,
+    elastic_net,
+    extra_trees,
+    extreme_gradient_boosting,
+    gradient_boosting,
+    light_gbm,
+    linear,
+    mlp,
+    naive_bayes,
+    random_forest,
+)
 from workers.modeler.algorithms.base import Algorithm, Task
 
 #: One row per algorithm and task. A new algorithm is its file and its rows here.
 ALGORITHMS: Catalogue[Algorithm] = Catalogue(
     "method",
     (
-        random_forest.CLASSIFIER,
-        random_forest.REGRESSOR,
-        light_gbm.CLASSIFIER,
-        light_gbm.REGRESSOR,
+        naive_bayes.CLASSIFIER,
         linear.LOGISTIC,
         linear.RIDGE,
+        elastic_net.CLASSIFIER,
+        elastic_net.REGRESSOR,
+        ada_boost.CLASSIFIER,
+        ada_boost.REGRESSOR,
+        random_forest.CLASSIFIER,
+        random_forest.REGRESSOR,
+        extra_trees.CLASSIFIER,
+        extra_trees.REGRESSOR,
+        gradient_boosting.CLASSIFIER,
+        gradient_boosting.REGRESSOR,
+        extreme_gradient_boosting.CLASSIFIER,
+        extreme_gradient_boosting.REGRESSOR,
+        light_gbm.CLASSIFIER,
+        light_gbm.REGRESSOR,
+        mlp.CLASSIFIER,
+        mlp.REGRESSOR,
     ),
 )
 
@@ -48,13 +72,17 @@ class Method:
         )
 
 
+#: Other names of families.
+_ALSO = {"decisiontree": ("adaboost",), "extremegradientboosting": ("xgboost",)}
+
+
 def _methods(algorithms: Iterable[Algorithm]) -> Iterable[Method]:
     families: dict[str, list[Algorithm]] = {}
     for row in algorithms:
         yield Method(row.code, (row,), row.aliases)
         families.setdefault(row.family, []).append(row)
     for family, members in families.items():
-        yield Method(family, tuple(members))
+        yield Method(family, tuple(members), _ALSO.get(family, ()))
 
 
 #: Every name: `randomforestclassifier` is one algorithm, `randomforest` the one that fits the task.

@@ -7,16 +7,11 @@ from typing import Any
 
 import lightgbm
 import numpy as np
+from numpy.typing import NDArray
 
-from workers.modeler.algorithms.base import (
-    CLASSIFICATION,
-    INPUT_NAME,
-    REGRESSION,
-    Algorithm,
-    Parameter,
-    Run,
-)
-from workers.modeler.algorithms.onnx_graphs import sealed
+from workers.modeler.algorithms import onnx_trees
+from workers.modeler.algorithms.base import CLASSIFICATION, REGRESSION, Algorithm, Parameter, Run
+from workers.modeler.algorithms.class_weights import CLASS_WEIGHT, class_weight
 
 _PARAMETERS = (
     Parameter("n_estimators", "integer", 400, "Boosting rounds.", 1, 20_000),
@@ -28,13 +23,6 @@ _PARAMETERS = (
     Parameter("colsample_bytree", "number", 0.5, "Part of the features that each tree sees.", 0.001, 1.0),
     Parameter("reg_alpha", "number", 0.0, "Strength of the L1 penalty.", 0.0, 1e6),
     Parameter("reg_lambda", "number", 1.0, "Strength of the L2 penalty.", 0.0, 1e6),
-)
-_CLASS_WEIGHT = Parameter(
-    "class_weight",
-    "text",
-    "balanced",
-    "balanced: classes count equally, whatever their sizes; none: molecules count equally.",
-    choices=("balanced", "none"),
 )
 # Measured: these convert to ONNX without an error and predict wrongly by 1 to 20 standard deviations.
 _REFUSED = {
@@ -60,54 +48,52 @@ def _arguments(parameters: Mapping[str, Any], run: Run) -> dict[str, Any]:
 
 
 def _classifier(parameters: Mapping[str, Any], run: Run) -> Any:
-    weight = parameters["class_weight"]
     arguments = _arguments(parameters, run)
-    arguments["class_weight"] = None if weight == "none" else weight
-    return lightgbm.LGBMClassifier(**arguments)
+    return lightgbm.LGBMClassifier(**{**arguments, "class_weight": class_weight(parameters)})
 
 
 def _regressor(parameters: Mapping[str, Any], run: Run) -> Any:
     return lightgbm.LGBMRegressor(**_arguments(parameters, run))
 
 
-def round_down(threshold: float) -> float:
-    """The greatest float32 that is not above `threshold`.
-
-    For a float32 x, `x <= threshold` and `x <= round_down(threshold)` are the same question; rounding
-    to the nearest, as the converter does, sends rows down the wrong branch.
-    """
-    with np.errstate(over="ignore"):
-        nearest = np.float32(threshold)
-    if float(nearest) > threshold:
-        nearest = np.nextafter(nearest, np.float32(-np.inf))
-    return float(nearest)
+def _trees(model: Any) -> list[onnx_trees.Tree]:
+    """The trees as LightGBM's own text of a model has them: branches and leaves numbered apart."""
+    texts = model.booster_.model_to_string().partition("end of trees")[0].split("\nTree=")[1:]
+    classes = model.booster_.num_model_per_iteration()
+    return [_tree(text, number % classes) for number, text in enumerate(texts)]
 
 
-def _with_float32_thresholds(model: str) -> str:
-    lines = []
-    for line in model.split("\n"):
-        name, equals, values = line.partition("=")
-        if name == "tree_sizes":  # byte counts of the trees, wrong after this; optional on reading
-            continue
-        if equals and name == "threshold" and values:
-            line = "threshold=" + " ".join(repr(round_down(float(value))) for value in values.split())
-        lines.append(line)
-    return "\n".join(lines)
+def _tree(text: str, target: int) -> onnx_trees.Tree:
+    lines = dict(line.split("=", 1) for line in text.splitlines()[1:] if "=" in line)
+    leaves = np.array(lines["leaf_value"].split(), dtype=np.float64)
+    branches = len(leaves) - 1
 
+    def column(name: str, dtype: type[np.generic]) -> NDArray[Any]:
+        return np.array(lines[name].split() if branches else [], dtype=dtype)
 
-def _export(estimator: Any, n_features: int) -> bytes:
-    from onnxmltools.convert import convert_lightgbm
-    from onnxmltools.convert.common.data_types import FloatTensorType
+    def nodes(name: str) -> NDArray[np.int64]:
+        child = column(name, np.int64)
+        of_branches = np.where(child < 0, branches + ~child, child)
+        return np.concatenate([of_branches, np.full(len(leaves), -1)])
 
-    booster = lightgbm.Booster(model_str=_with_float32_thresholds(estimator.booster_.model_to_string()))
-    model = convert_lightgbm(
-        booster,
-        initial_types=[(INPUT_NAME, FloatTensorType([None, n_features]))],
-        zipmap=False,
-        target_opset=15,  # the newest that onnxmltools 1.16 knows
+    padding = np.zeros(len(leaves))
+    return onnx_trees.Tree(
+        left=nodes("left_child"),
+        right=nodes("right_child"),
+        feature=np.concatenate([column("split_feature", np.int64), padding.astype(np.int64)]),
+        threshold=np.concatenate([column("threshold", np.float64), padding]),
+        values=np.concatenate([np.zeros(branches), leaves]),
+        targets=target,
     )
-    is_classifier = isinstance(estimator, lightgbm.LGBMClassifier)
-    return sealed(model, "probabilities" if is_classifier else "variable", n_features)
+
+
+def _export_classifier(model: Any, n_features: int) -> bytes:
+    base = np.zeros(model.booster_.num_model_per_iteration())
+    return onnx_trees.boosted_classes(_trees(model), n_features, base)
+
+
+def _export_regressor(model: Any, n_features: int) -> bytes:
+    return onnx_trees.regression(_trees(model), n_features)
 
 
 CLASSIFIER = Algorithm(
@@ -115,9 +101,9 @@ CLASSIFIER = Algorithm(
     family="lightgbm",
     display_name="LightGBM classifier",
     task=CLASSIFICATION,
-    parameters=(*_PARAMETERS, _CLASS_WEIGHT),
+    parameters=(*_PARAMETERS, CLASS_WEIGHT),
     build=_classifier,
-    export=_export,
+    export=_export_classifier,
     any_block=True,
     refused=_REFUSED,
 )
@@ -128,7 +114,7 @@ REGRESSOR = Algorithm(
     task=REGRESSION,
     parameters=_PARAMETERS,
     build=_regressor,
-    export=_export,
+    export=_export_regressor,
     any_block=True,
     refused=_REFUSED,
 )

@@ -1,0 +1,56 @@
+"""Extremely randomized trees (Geurts, Ernst and Wehenkel, Machine Learning 2006) of scikit-learn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
+
+from workers.modeler.algorithms.base import CLASSIFICATION, REGRESSION, Algorithm, Run
+from workers.modeler.algorithms.random_forest import (
+    CLASS_WEIGHT,
+    Forest,
+    arguments,
+    export_classifier,
+    export_regressor,
+    parameters_with,
+)
+
+
+class _Classifier(Forest, ExtraTreesClassifier):  # type: ignore[misc]
+    pass
+
+
+class _Regressor(Forest, ExtraTreesRegressor):  # type: ignore[misc]
+    pass
+
+
+def _classifier(parameters: Mapping[str, Any], run: Run) -> Any:
+    return _Classifier(**arguments(parameters, run)).at_most(parameters["max_samples"])
+
+
+def _regressor(parameters: Mapping[str, Any], run: Run) -> Any:
+    return _Regressor(**arguments(parameters, run)).at_most(parameters["max_samples"])
+
+
+CLASSIFIER = Algorithm(
+    code="extratreesclassifier",
+    family="extratrees",
+    display_name="Extra trees classifier",
+    task=CLASSIFICATION,
+    parameters=(*parameters_with("sqrt"), CLASS_WEIGHT),
+    build=_classifier,
+    export=export_classifier,
+    any_block=True,
+)
+REGRESSOR = Algorithm(
+    code="extratreesregressor",
+    family="extratrees",
+    display_name="Extra trees regressor",
+    task=REGRESSION,
+    parameters=parameters_with(1 / 3),
+    build=_regressor,
+    export=export_regressor,
+    any_block=True,
+)

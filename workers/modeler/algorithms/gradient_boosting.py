@@ -1,0 +1,89 @@
+"""Gradient boosting (Friedman 2001, 2002) of scikit-learn, with exact splits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from sklearn.ensemble import GradientBoostingClassifier, GradientBoostingRegressor
+
+from workers.modeler.algorithms import onnx_trees
+from workers.modeler.algorithms.base import CLASSIFICATION, REGRESSION, Algorithm, Parameter, Run
+from workers.modeler.algorithms.class_weights import CLASS_WEIGHT, weighted
+
+_PARAMETERS = (
+    Parameter("n_estimators", "integer", 500, "Boosting rounds.", 1, 20_000),
+    Parameter("learning_rate", "number", 0.05, "Weight of each round.", 1e-5, 1.0),
+    Parameter("max_depth", "integer", 6, "Greatest depth of a tree.", 1, 100),
+    Parameter("min_samples_leaf", "integer", 3, "Fewest rows in a leaf.", 1, 1_000_000),
+    Parameter("subsample", "number", 0.7, "Part of the rows that each round sees.", 0.01, 1.0),
+    Parameter(
+        "max_features",
+        "number",
+        "sqrt",
+        "Features tried at each split: a fraction of all, their square root or logarithm.",
+        1e-6,
+        1.0,
+        ("sqrt", "log2"),
+    ),
+)
+_REFUSED = {
+    "init": "the first guess is the prior or the mean, as the exported model has it",
+    "loss": "it is the log loss or the squared error, as the exported model and its intervals assume",
+}
+
+
+def _arguments(parameters: Mapping[str, Any], run: Run) -> dict[str, Any]:
+    given = {name: value for name, value in parameters.items() if name != "class_weight"}
+    return {**given, "random_state": run.seed}
+
+
+def _classifier(parameters: Mapping[str, Any], run: Run) -> Any:
+    return weighted(GradientBoostingClassifier, parameters)(**_arguments(parameters, run))
+
+
+def _regressor(parameters: Mapping[str, Any], run: Run) -> Any:
+    return GradientBoostingRegressor(**_arguments(parameters, run))
+
+
+def _trees(model: Any) -> list[onnx_trees.Tree]:
+    return [
+        onnx_trees.of_sklearn(tree.tree_, model.learning_rate * tree.tree_.value[:, 0, 0], number)
+        for stage in model.estimators_
+        for number, tree in enumerate(stage)
+    ]
+
+
+def _export_classifier(model: Any, n_features: int) -> bytes:
+    # The first guess does not depend on the row: it is what the model says before any tree.
+    base = np.asarray(model._raw_predict_init(np.zeros((1, n_features), dtype=np.float32)))[0]
+    return onnx_trees.boosted_classes(_trees(model), n_features, base)
+
+
+def _export_regressor(model: Any, n_features: int) -> bytes:
+    return onnx_trees.regression(_trees(model), n_features, base=float(model.init_.constant_[0, 0]))
+
+
+CLASSIFIER = Algorithm(
+    code="gradientboostingclassifier",
+    family="gradientboosting",
+    display_name="Gradient boosting classifier",
+    task=CLASSIFICATION,
+    parameters=(*_PARAMETERS, CLASS_WEIGHT),
+    build=_classifier,
+    export=_export_classifier,
+    refused=_REFUSED,
+    any_block=True,
+)
+REGRESSOR = Algorithm(
+    code="gradientboostingregressor",
+    family="gradientboosting",
+    display_name="Gradient boosting regressor",
+    task=REGRESSION,
+    parameters=_PARAMETERS,
+    build=_regressor,
+    export=_export_regressor,
+    refused=_REFUSED,
+    any_block=True,
+)
