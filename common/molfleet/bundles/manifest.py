@@ -156,13 +156,61 @@ class ApplicabilityDomain(_Frozen):
     bandwidth: FiniteFloat = Field(ge=0)
 
 
+class Sign(_Frozen):
+    """One sign of difficulty (see bundles.difficulty): its mean, standard deviation and coefficient."""
+
+    name: str
+    center: FiniteFloat
+    scale: FiniteFloat = Field(gt=0)
+    coefficient: FiniteFloat
+
+
+class Difficulty(_Frozen):
+    """The model of a regression's absolute error, log-linear in `signs`; logs between `lowest` and
+    `highest`. `error` and `spread`: mean absolute error and standard deviation of the training set."""
+
+    signs: tuple[Sign, ...] = Field(min_length=1)
+    intercept: FiniteFloat
+    lowest: FiniteFloat
+    highest: FiniteFloat
+    error: FiniteFloat = Field(gt=0)
+    spread: FiniteFloat = Field(gt=0)
+
+
+class Coverage(_Frozen):
+    """How often intervals or label sets held the truth, measured on what the model had not seen:
+    out-of-fold training molecules (`validation`) or the test set. `low` <= similarity < `high` to the
+    nearest molecule that the model knew. `width` is an interval's mean in the estimators' space (None:
+    unbounded), or the mean number of labels in a set."""
+
+    confidence: FiniteFloat = Field(gt=0, lt=1)
+    subset: Subset
+    low: FiniteFloat = 0.0
+    high: FiniteFloat
+    count: int = Field(ge=1)
+    covered: FiniteFloat = Field(ge=0, le=1)
+    width: FiniteFloat | None = None
+
+
 class Calibration(_Frozen):
-    """Conformal calibration. `part` is an npz: regression `residuals` float64 (sorted absolute
-    out-of-fold residuals in the space of the estimators), classification `scores:<index of label>`
-    float64 (sorted nonconformity scores, one minus the probability of the true label)."""
+    """Conformal calibration. `part` is an npz: regression `residuals` float64 (sorted out-of-fold
+    scores: absolute residuals in the space of the estimators, divided by sigma where there is a
+    `difficulty`, which has `errors` and `values` float64 of the domain's molecules there too),
+    classification `scores:<index of label>` float64 (sorted nonconformity scores, one minus the
+    calibrated probability of the true label)."""
 
     part: PartName
     size: int = Field(ge=1)
+    difficulty: Difficulty | None = None
+    coverage: tuple[Coverage, ...] = ()
+
+
+class Probability(_Frozen):
+    """From a classifier's outputs to its probabilities: softmax(slope x log(output + floor) + biases)."""
+
+    slope: FiniteFloat = Field(gt=0)
+    biases: tuple[FiniteFloat, ...]
+    floor: FiniteFloat = Field(gt=0)
 
 
 class Golden(_Frozen):
@@ -201,6 +249,7 @@ class Manifest(_Frozen):
     library_versions: Mapping[str, str]
     applicability_domain: ApplicabilityDomain | None = None
     calibration: Calibration | None = None
+    probability: Probability | None = None
     golden: Golden
     metadata: Mapping[str, str] = {}
     parts: Mapping[PartName, PartInfo] = {}
@@ -214,6 +263,8 @@ class Manifest(_Frozen):
             raise ValueError("a classification model needs at least two different labels")
         elif len(self.labels) == 2 and self.positive_label not in self.labels:
             raise ValueError("positive_label must be one of the two labels")
+        if self.probability and len(self.probability.biases) != len(self.labels):
+            raise ValueError("the calibration of probabilities needs one bias for each label")
         return self
 
     @model_validator(mode="after")
