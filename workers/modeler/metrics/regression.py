@@ -14,9 +14,9 @@ from scipy.stats import kendalltau
 from workers.modeler.algorithms.base import FloatArray
 from workers.modeler.metrics.weighted import group_sums, mean, ranks, ratio
 
-#: Up to so many rows all pairs are looked at once for all rounds; one round alone is sorted instead.
+#: Up to so many rows, and so many for each round, all pairs are looked at, once for all rounds.
 _PAIRED_ROWS = 2_000
-_FEW_ROUNDS = 8
+_PAIRED_ROWS_OF_A_ROUND = 100
 
 
 def root_mean_square_errors(actual: NDArray[Any], outputs: FloatArray, weights: FloatArray) -> FloatArray:
@@ -55,7 +55,7 @@ def pair_correlations(actual: NDArray[Any], outputs: FloatArray, weights: FloatA
     """Kendall's tau-b: pairs in the same order less pairs in the opposite one, over the geometric mean
     of the pairs that are not tied in the one and in the other (Biometrika 33 (1945) 239)."""
     predicted = outputs[:, 0]
-    if len(weights) < _FEW_ROUNDS or len(actual) > _PAIRED_ROWS:
+    if len(actual) > min(_PAIRED_ROWS, _PAIRED_ROWS_OF_A_ROUND * len(weights)):
         return np.array([_tau(actual, predicted, row.astype(np.int64)) for row in weights])
     # Whole numbers below 2^24: exact in float32, and so the same for any order of summation.
     agreement = (_order(actual) * _order(predicted)).astype(np.float32)
@@ -65,8 +65,7 @@ def pair_correlations(actual: NDArray[Any], outputs: FloatArray, weights: FloatA
 
 def _tau(actual: NDArray[Any], predicted: FloatArray, times: NDArray[np.int64]) -> float:
     """By merge sort: rows log rows."""
-    found = kendalltau(np.repeat(actual, times), np.repeat(predicted, times), method="asymptotic")
-    return float(found.statistic)
+    return float(kendalltau(np.repeat(actual, times), np.repeat(predicted, times)).statistic)
 
 
 def _order(values: NDArray[Any]) -> NDArray[np.int8]:
@@ -90,5 +89,7 @@ def concordances(actual: NDArray[Any], outputs: FloatArray, weights: FloatArray)
     """
     predicted = outputs[:, 0]
     away = mean(weights, predicted - actual) ** 2
-    spread = _moment(weights, actual, actual) + _moment(weights, predicted, predicted)
-    return ratio(2 * _moment(weights, actual, predicted), spread + away)
+    spread = _moment(weights, actual, actual)
+    whole = spread + _moment(weights, predicted, predicted) + away
+    # Values that are all the same can be neither in accord nor in discord with anything.
+    return ratio(2 * _moment(weights, actual, predicted), np.where(spread > 0, whole, 0.0))
