@@ -22,8 +22,8 @@ Bits = NDArray[np.uint8]
 Rows = NDArray[np.int64]
 Similarities = NDArray[np.float32]
 
-#: References unpacked at a time; with 2048 bits they take 8 MiB.
-BLOCK = 4096
+#: References unpacked at a time; with 2048 bits they take 16 MiB.
+BLOCK = 8192
 #: Fewer queries than these do not pay for unpacking the references.
 _FEW = 64
 #: `pairs_above` holds no more pairs than these (240 MB).

@@ -38,10 +38,10 @@ def by_column(
     if not told:
         raise _unusable(name, "it is empty in all records used")
     is_test = np.isin(words, _TEST)
-    if is_test.all() or (is_test | (np.array(words) == "")).all():
+    if is_test.all():
         raise _unusable(name, "it names test records and none to train on")
     if told <= {*_TEST, *_TRAINING, *_VALIDATION}:
-        return _predefined(molecules, words, k_fold, rng)
+        return _predefined(name, molecules, words, k_fold, rng)
     numbers, names = numbered([text or f"molecule {row}" for row, text in enumerate(texts)])
     groups = Groups(f"column:{name}", f"groups of the column {name!r}", numbers, names, whole=True)
     if not is_test.any():
@@ -50,12 +50,16 @@ def by_column(
 
 
 def _predefined(
-    molecules: Molecules, words: Sequence[str], k_fold: int, rng: np.random.Generator
+    name: str, molecules: Molecules, words: Sequence[str], k_fold: int, rng: np.random.Generator
 ) -> Indices:
     folds = np.zeros(len(words), dtype=np.int64)
     is_test, is_validation = np.isin(words, _TEST), np.isin(words, _VALIDATION)
     rest = np.flatnonzero(~is_test & ~is_validation)
     first = 1 if is_validation.any() else 0
+    if len(rest) < k_fold - first:
+        raise _unusable(
+            name, f"it leaves {len(rest)} molecules to train on, too few for a k_fold of {k_fold}"
+        )
     order = rest[by_strata(molecules.task, molecules.values[rest], rng)]
     folds[order] = first + np.arange(len(rest)) % (k_fold - first)
     folds[is_test] = TEST_FOLD

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -130,11 +131,12 @@ def _largest(groups: Groups, among: Indices) -> str:
 
 def _too_few(groups: Groups, rest: Indices, held_out: int, k_fold: int) -> Rejected:
     without = f" beside the {held_out:,} of the test set" if held_out else ""
+    told = f" ({_largest(groups, rest)} molecules)" if len(rest) else ""
+    remedies = [f"a k_fold of at most {len(rest)}"] if len(rest) > 1 else []
+    if held_out:
+        remedies.append("a smaller test set")
     return _impossible(
-        groups,
-        f"{len(rest):,} {groups.what}{without} cannot make {k_fold} folds"
-        + (f" ({_largest(groups, rest)} molecules)" if len(rest) else ""),
-        f"ask for a k_fold of at most {len(rest)}, a smaller test_set_size" if len(rest) > 1 else "",
+        groups, f"{len(rest):,} {groups.what}{without} cannot make {k_fold} folds{told}", remedies
     )
 
 
@@ -143,14 +145,14 @@ def _too_large(groups: Groups, present: Indices, wanted: int, share: float) -> R
         groups,
         f"its {len(present):,} {groups.what} are too large for a test set of {wanted:,} molecules "
         f"(test_set_size {share:g}): {_largest(groups, present)} molecules",
-        "ask for a test_set_size of 0",
+        ["a test_set_size of 0"],
     )
 
 
-def _impossible(groups: Groups, why: str, remedy: str) -> Rejected:
-    ways = f"{remedy}, or" if remedy else "ask for"
+def _impossible(groups: Groups, why: str, remedies: Sequence[str]) -> Rejected:
+    ways = " or ".join([*remedies, "another split"])
     return Rejected(
         Code.UNSUITABLE_TARGET,
-        f"The split {groups.split!r} cannot be made: {why}. To train anyway, {ways} another split.",
+        f"The split {groups.split!r} cannot be made: {why}. To train anyway, ask for {ways}.",
         details={"split": groups.split},
     )

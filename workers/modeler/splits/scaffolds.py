@@ -20,8 +20,8 @@ def scaffold_of(smiles: str) -> str:
     sanitizing, which would take most of the time.
     """
     parameters = Chem.SmilesParserParams()
-    parameters.sanitize = False
-    parameters.removeHs = False
+    parameters.sanitize = False  # type: ignore[assignment]
+    parameters.removeHs = False  # type: ignore[assignment]
     mol = Chem.MolFromSmiles(smiles, parameters)
     if mol is None:
         raise ValueError(f"the samples' SMILES must be RDKit's own; it cannot read {smiles!r}")
