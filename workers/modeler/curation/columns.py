@@ -14,6 +14,9 @@ from workers.modeler.curation.records import Measured, Reading, Rules, shown, un
 from workers.modeler.curation.transforms import transform
 from workers.modeler.curation.units import MOLAR, MOLAR_UNIT, Unit, convert, unit_of
 
+#: Learning libraries keep targets as float32, and squares of them must not overflow.
+_LARGEST = 1e15
+
 
 @dataclass(frozen=True)
 class Values:
@@ -210,6 +213,8 @@ def _number(
     modelled = transform(value, rules.transform)
     if modelled is None:
         raise _NoNumber(f"has no logarithm, as target_transform {rules.transform} needs it")
+    if abs(modelled) > _LARGEST:
+        raise _NoNumber("is too large to be modelled")
     return modelled
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy.special import gammaincinv
 
 #: Below so many degrees of freedom the figure is told, but with a warning.
 FEW = 10
@@ -70,7 +70,8 @@ def value_noise(
     if identical == counted.pairs:
         return counted
     variance = squares / counted.degrees
-    low, high = stats.chi2.ppf([0.025, 0.975], counted.degrees)
+    # Quantiles of chi-square.
+    low, high = 2.0 * gammaincinv(counted.degrees / 2.0, [0.025, 0.975])
     remaining = variance * float(np.mean(1.0 / replicates))
     spread = float(np.var(used))
     return replace(

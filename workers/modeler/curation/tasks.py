@@ -7,13 +7,17 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from workers.modeler.algorithms.base import CLASSIFICATION, REGRESSION, Task
-from workers.modeler.curation.numerals import Written, find_style, read
+from workers.modeler.curation.numerals import Written, find_style, finite, read
 
 #: Integer codes up to so many levels are classes ...
 _MOST_LEVELS = 5
 #: ... where a level has so many records on average; fewer look like counts or rounded measurements.
 _RECORDS_PER_LEVEL = 5
 _FIRST_LEVELS = (-1, 0, 1)
+
+
+#: Relation or upper end, value, unit: what makes two numbers different.
+_Number = tuple[str, float, str]
 
 
 class FoundTask(NamedTuple):
@@ -34,17 +38,8 @@ def judge_task(texts: Sequence[str], written: Sequence[Written | None]) -> Found
     make no classes of a measurement. But two different values are classes, and so are three to five
     integers without gaps from -1, 0 or 1 on with at least five records for each: codes like 0/1/2.
     """
-    style = find_style(written)
-    seen: Counter[tuple[str, float, str]] = Counter()
-    numbers = 0
-    for item in written:
-        text = None if item is None else item.number.text(style)
-        if item is not None and text is not None:
-            unit = "" if item.unit is None else item.unit.key
-            high = None if item.high is None else item.high.text(style)
-            seen[item.relation or (high or ""), float(text), unit] += 1
-            numbers += 1
-    total = len(texts)
+    seen = _numbers(written)
+    numbers, total = seen.total(), len(texts)
     share = f"{numbers:,} of {total:,} values are numbers, {len(seen):,} of them different"
     if 2 * numbers <= total:
         labels = len({" ".join(text.split()).casefold() for text in texts})
@@ -64,7 +59,23 @@ def judge_task(texts: Sequence[str], written: Sequence[Written | None]) -> Found
     return FoundTask(REGRESSION, f"regression: {share}")
 
 
-def _levels(seen: Iterable[tuple[str, float, str]]) -> list[int]:
+def _numbers(written: Sequence[Written | None]) -> Counter[_Number]:
+    """What counts as a number. `1a` and `2b` are labels, but one unknown unit everywhere is a unit."""
+    style = find_style(written)
+    units = {item.unit.key for item in written if item is not None and item.unit is not None}
+    seen: Counter[_Number] = Counter()
+    for item in written:
+        if item is None or (item.unit is not None and not item.unit.kind and len(units) > 1):
+            continue
+        text = item.number.text(style)
+        value = None if text is None else finite(text)
+        if value is not None:
+            high = None if item.high is None else item.high.text(style)
+            seen[item.relation or high or "", value, "" if item.unit is None else item.unit.key] += 1
+    return seen
+
+
+def _levels(seen: Iterable[_Number]) -> list[int]:
     """The integers, if there are only few, without gaps, decorated by nothing; else an empty list."""
     levels: list[int] = []
     for relation, value, unit in seen:

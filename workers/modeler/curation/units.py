@@ -136,6 +136,8 @@ def _folded() -> dict[str, Unit]:
     found: dict[str, Unit] = {}
     ambiguous: set[str] = set()
     for key, unit in _EXACT.items():
+        if len(key) == 1:  # M, K and s are not m, k and S
+            continue
         other = found.setdefault(key.casefold(), unit)
         if not unit.same(other):
             ambiguous.add(key.casefold())
@@ -148,7 +150,7 @@ _DENOMINATOR = re.compile(r"[·.*]?([A-Za-z]+)\^?-1")
 _BRACKETS = re.compile(r"[(\[](.*)[)\]]")
 # Letters and signs, products and quotients of them, small powers: what may be a unit not in the table.
 _PLAIN = re.compile(r"(?:[^\W\d_]|[%‰°])+(?:\^?-?[1-3])?(?:[/·.*](?:[^\W\d_]|[%‰°])+(?:\^?-?[1-3])?)*")
-_EXPONENT = re.compile(r"[eEdDxX][+-]?[0-9]+")
+_EXPONENT = re.compile(r"[eExX][+-]?[0-9]*|[dD][+-]?[0-9]+")
 _LONGEST = 24
 
 
@@ -170,8 +172,8 @@ def unit_of(text: str) -> Unit | None:
 
 def _key(name: str) -> str:
     """One spelling of what is written in several ways: µ, superscripts, brackets, `mol L-1`."""
-    text = unicodedata.normalize("NFKC", name).replace("\u03bc", "u").replace("\u2212", "-")
-    text = text.replace("litre", "L").replace("liter", "L").replace("º", "°")
+    text = unicodedata.normalize("NFKC", name.replace("º", "°"))
+    text = text.replace("\u03bc", "u").replace("\u2212", "-").replace("litre", "L").replace("liter", "L")
     if inner := _BRACKETS.fullmatch(text):
         text = inner.group(1)
     if re.search(r"[A-Za-z][ ·.*]+[A-Za-z]+\^?-1", text):
