@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from molfleet.bundles.manifest import Metric
+from workers.modeler.evaluation import MetricRow
 from workers.modeler.figures import PICTURES, WIDTHS, Outcome, Picture, thumbnail, words_only
 from workers.modeler.figures.importance import direction_of
 
@@ -33,14 +33,10 @@ class Drawing:
     left_out: Mapping[str, str]
 
 
-def write_metrics(path: Path, metrics: Sequence[Metric], final: Iterable[Metric]) -> ArtifactFile:
-    """One row per figure; `fold` is `mean` over the folds, 0-based, or `final` for the final model."""
-    rows = [
-        (m.subset, "mean" if m.fold is None else m.fold, m.name, m.value, "" if m.std is None else m.std)
-        for m in metrics
-    ]
-    rows += [(m.subset, "final", m.name, m.value, "") for m in final]
-    return _table("csv_report", path, ("subset", "fold", "metric", "value", "std"), rows)
+def write_metrics(path: Path, rows: Iterable[MetricRow]) -> ArtifactFile:
+    """One row per figure; the fields of MetricRow are the columns."""
+    told = (["" if value is None else value for value in row] for row in rows)
+    return _table("csv_report", path, MetricRow._fields, told)
 
 
 def write_predictions(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> ArtifactFile:
@@ -49,7 +45,7 @@ def write_predictions(path: Path, header: Sequence[str], rows: Iterable[Sequence
 
 
 def write_leakage(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> ArtifactFile:
-    """The records of the test set that are all but in the training set."""
+    """How near records are to what the model that judged them had learned from."""
     return _table("leakage_report", path, header, rows)
 
 

@@ -45,10 +45,14 @@ def blocks(title: str, outcome: Outcome, *, fold_ticks: bool = True) -> Blocks:
 
 
 def _small(sheet: Sheet, left: int, folds: list[tuple[int, Unseen]], ticks: bool) -> list[Block]:
-    across = 1 if len(folds) == 1 else 2 if len(folds) <= 4 else 3 if len(folds) <= 9 else 4
-    down = max(-(-len(folds) // across), 1)
     gap = 22
-    side = min((_FOLDS - 20 - gap * (across - 1)) // across, (_SIDE - gap * (down - 1)) // down)
+
+    def side_of(across: int) -> int:
+        down = -(-len(folds) // across)
+        return min((_FOLDS - 20 - gap * (across - 1)) // across, (_SIDE - gap * (down - 1)) // down)
+
+    across = max(range(1, len(folds) + 1), key=side_of, default=1)
+    side = side_of(across)
     made = []
     for place, (number, part) in enumerate(folds):
         row, column = divmod(place, across)

@@ -72,6 +72,19 @@ def fold_colours(count: int) -> list[Any]:
     return [ramp(0.9 * place / max(count - 1, 1)) for place in range(count)]
 
 
+def beside(axes: Any) -> None:
+    """The legend, to the right of the axes, where it hides nothing."""
+    style = {"fontsize": 8, "frameon": False, "borderaxespad": 0.0}
+    axes.legend(loc="upper left", bbox_to_anchor=(1.02, 1.0), **style)
+
+
+def quantity(before: str, outcome: Outcome, room: float = 400) -> str:
+    """Words, the target and its units as the label of an axis; what is too long is cut from the target."""
+    units = f" [{elided(outcome.units, 9, room / 3)}]" if outcome.units else ""
+    left = room - _width(f"{before} {units}", 9, "normal")
+    return f"{before} {elided(outcome.target, 9, left)}{units}"
+
+
 @cache
 def _characters() -> frozenset[int]:
     return frozenset(get_font(findfont(FontProperties(family=_FONT))).get_charmap())

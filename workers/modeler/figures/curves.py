@@ -62,6 +62,7 @@ class _Kind:
     trace: Callable[[NDArray[np.bool_], FloatArray], Curve]
     measure: Callable[[NDArray[np.bool_], FloatArray], float | None]
     legend: str
+    steps: bool = False
 
 
 _ROC = _Kind("ROC", "False positive rate", "True positive rate", "AUC", roc_curve, auc, "lower right")
@@ -73,6 +74,8 @@ _PR = _Kind(
     precision_recall_curve,
     average_precision,
     "lower left",
+    # Between two points of a precision-recall curve there is no line (Davis and Goadrich, 2006).
+    steps=True,
 )
 
 
@@ -87,8 +90,15 @@ def _curve(kind: _Kind, part: Unseen) -> tuple[Curve, float] | None:
         return None
     if len(found) == 1:
         return found[0]
-    mean = np.mean([np.interp(_GRID, *curve) for curve, _ in found], axis=0)
+    mean = np.mean([_on_grid(kind, curve) for curve, _ in found], axis=0)
     return (_GRID, mean), float(np.mean([area for _, area in found]))
+
+
+def _on_grid(kind: _Kind, curve: Curve) -> FloatArray:
+    x, y = curve
+    if kind.steps:
+        return np.asarray(y[np.searchsorted(x, np.minimum(_GRID, x[-1]))])
+    return np.interp(_GRID, x, y)
 
 
 def macro_roc(part: Unseen) -> Curve | None:
@@ -103,28 +113,29 @@ def _of_class(kind: _Kind, part: Unseen, label: int) -> tuple[Curve, float] | No
     return None if area is None else (kind.trace(positive, scores), area)
 
 
-def _line(axes: Any, curve: Curve, **style: Any) -> None:
+def _line(axes: Any, kind: _Kind, curve: Curve, **style: Any) -> None:
     squares = np.round(np.stack(curve) * _SQUARES)
     moved = np.append(True, (np.diff(squares) != 0).any(axis=0))
     moved[-1] = True
-    axes.plot(curve[0][moved], curve[1][moved], solid_joinstyle="round", **style)
+    drawn = "steps-pre" if kind.steps else "default"
+    axes.plot(curve[0][moved], curve[1][moved], drawstyle=drawn, **style)
 
 
 def _draw(kind: _Kind, outcome: Outcome) -> bytes:
     several = len(outcome.labels) > 2
-    sheet = Sheet(1180 if several else 640, 640)
+    sheet = Sheet(1210 if several else 640, 640)
     parts = {name: part.sampled(_SCORES // part.classes) for name, part in outcome.parts.items()}
     axes = _axes(sheet, kind, 64)
     folds = parts[CROSS_VALIDATION].by_fold() if CROSS_VALIDATION in parts else []
     for (number, fold), colour in zip(folds, fold_colours(len(folds)), strict=True):
         if (found := _curve(kind, fold)) is not None:
             label = f"fold {number + 1}: {found[1]:.3f}"
-            _line(axes, found[0], color=colour, linewidth=0.8, alpha=0.9, label=label)
+            _line(axes, kind, found[0], color=colour, linewidth=0.8, alpha=0.9, label=label)
     mean = ", mean of classes" if several else ""
     for name, part in parts.items():
         if (found := _curve(kind, part)) is not None:
             label = f"{name}{mean}: {kind.area} {found[1]:.3f} (n = {len(part):,})"
-            _line(axes, found[0], color=COLOURS[name], linewidth=2.2, label=label)
+            _line(axes, kind, found[0], color=COLOURS[name], linewidth=2.2, label=label)
     if kind is _ROC:
         axes.plot([0, 1], [0, 1], color=PALE, linestyle="--", linewidth=1)
     elif not several:
@@ -132,7 +143,7 @@ def _draw(kind: _Kind, outcome: Outcome) -> bytes:
         axes.axhline(share, color=PALE, linestyle="--", linewidth=1, label=f"by lot: {share:.3f}")
     _legend(axes, kind)
     if several:
-        _by_class(_axes(sheet, kind, 604), kind, outcome, parts)
+        _by_class(_axes(sheet, kind, 660), kind, outcome, parts)
     sheet.heading(kind.title, outcome)
     if not several:
         sheet.text(16, 578, f"positive: {outcome.labels[1]}", 9, color=GREY)
@@ -146,13 +157,13 @@ def _by_class(axes: Any, kind: _Kind, outcome: Outcome, parts: dict[str, Unseen]
     order = np.argsort(-counts, kind="stable")
     for label in order[_NAMED:]:
         if (found := _of_class(kind, part, int(label))) is not None:
-            _line(axes, found[0], color=PALE, linewidth=0.6)
+            _line(axes, kind, found[0], color=PALE, linewidth=0.6)
     named = order[:_NAMED]
     for label, colour in zip(named, fold_colours(len(named)), strict=True):
         if (found := _of_class(kind, part, int(label))) is not None:
             shown = elided(outcome.labels[label], 7.5, 150)
             text = f"{shown}: {found[1]:.3f} (n = {counts[label]:,})"
-            _line(axes, found[0], color=colour, linewidth=1.4, label=text)
+            _line(axes, kind, found[0], color=colour, linewidth=1.4, label=text)
     rest = f"; {len(order) - _NAMED} more in grey" if len(order) > _NAMED else ""
     axes.set_title(f"{name}, each class against the rest{rest}", fontsize=9, loc="left", color=GREY)
     _legend(axes, kind)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import io
+from collections import Counter
 from typing import Any
 
+import numpy as np
+from PIL import Image
 from rdkit import Chem
 from rdkit.Chem.Draw import rdMolDraw2D
 
@@ -15,7 +19,7 @@ from workers.modeler.importance import Importance
 from workers.modeler.substructures import MOST_BITS, Environments
 
 _BARS = 25
-_ACROSS, _CELL = 4, (300, 250)
+_ACROSS, _WIDE, _HIGH, _LEGEND, _HEAD = 4, 270, 200, 62, 58
 _RAISES, _LOWERS = (0.34, 0.71, 0.91), (0.93, 0.62, 0.42)
 
 
@@ -41,13 +45,14 @@ def _bars(outcome: Outcome) -> bytes:
     places = range(len(shown), 0, -1)
     colours = [ORANGE if item.direction < 0 else BLUE if item.direction > 0 else GREY for item in shown]
     axes.barh(places, [item.weight for item in shown], height=0.7, color=colours)
-    several = len({item.column.featurizer for item in shown}) > 1
-    axes.set_yticks(places, [elided(_name(item, several), 8, 310) for item in shown])
+    same = Counter(item.column.name for item in shown)
+    names = [elided(_name(item, repeated=same[item.column.name] > 1), 8, 310) for item in shown]
+    axes.set_yticks(places, names)
     axes.tick_params(axis="y", length=0)
     axes.set_ylim(0.4, len(shown) + 0.6)
     axes.set_xlabel("Share of the importance of all features")
     for place, item in zip(places, shown, strict=True):
-        words = elided(f"{direction_of(outcome, item)}, in {item.count:,}", 7, 180)
+        words = elided(f"{direction_of(outcome, item)}, in {item.count:,} records", 7, 220)
         beyond = item.weight > 0.6 * shown[0].weight
         axes.annotate(
             words,
@@ -63,58 +68,69 @@ def _bars(outcome: Outcome) -> bytes:
     return sheet.png()
 
 
-def _name(item: Importance, several: bool) -> str:
-    if item.column.kind == "descriptors":
-        return f"{item.column.name} ({item.column.featurizer})" if several else item.column.name
-    return f"{item.column.featurizer} bit {item.column.name}"
+def _name(item: Importance, *, repeated: bool) -> str:
+    column = item.column
+    if column.kind == "descriptors":
+        return f"{column.name} ({column.featurizer})" if repeated else column.name
+    return f"{column.featurizer} {'bit' if column.kind == 'bits' else 'count'} {column.name}"
 
 
 def _substructures(outcome: Outcome) -> bytes:
     """A grid of the bits that count most, each in the smallest molecule seen that has it."""
     items = [item for item in outcome.importances if item.index in outcome.environments][:MOST_BITS]
     across = min(_ACROSS, len(items))
-    width, height = _CELL
     down = -(-len(items) // across)
-    canvas = rdMolDraw2D.MolDraw2DCairo(width * across, height * down, width, height)
+    sheet = Sheet(max(across, 2) * _WIDE, down * (_HIGH + _LEGEND) + _HEAD)
+    drawn = _molecules(items, outcome, across, down)
+    for place, item in enumerate(items):
+        row, column = divmod(place, across)
+        bottom = sheet.height - _HEAD - row * (_HIGH + _LEGEND) - _HIGH
+        tile = drawn[row * _HIGH : (row + 1) * _HIGH, column * _WIDE : (column + 1) * _WIDE]
+        sheet.figure.figimage(tile, column * _WIDE, bottom, origin="upper")
+        for line, words in enumerate(_legend(outcome, item, outcome.environments[item.index])):
+            style = {"weight": "bold"} if line == 0 else {"color": GREY}
+            sheet.text(column * _WIDE + 16, bottom - 12 - 15 * line, words, 8, room=_WIDE - 24, **style)
+    sheet.heading("Substructures that count", outcome)
+    return sheet.png()
+
+
+def _molecules(items: list[Importance], outcome: Outcome, across: int, down: int) -> Any:
+    """The molecules with their environments highlighted, (rows, columns, 4) of 8 bits."""
+    canvas = rdMolDraw2D.MolDraw2DCairo(_WIDE * across, _HIGH * down, _WIDE, _HIGH)
     options: Any = canvas.drawOptions()
     options.includeMetadata = False
-    options.legendFraction, options.legendFontSize = 0.23, 15
-    options.padding, options.fixedBondLength = 0.06, 28
+    options.padding, options.fixedBondLength = 0.06, 26
     options.highlightBondWidthMultiplier = 14
-    options.fillHighlights = True
-    molecules, atoms, bonds, atom_colours, bond_colours, legends = [], [], [], [], [], []
+    molecules, atoms, bonds, atom_colours, bond_colours = [], [], [], [], []
     for item in items:
         found = outcome.environments[item.index].found[0]
-        mol = rdMolDraw2D.PrepareMolForDrawing(Chem.MolFromSmiles(found.molecule), kekulize=True)
         colour = _LOWERS if item.direction < 0 else _RAISES
-        molecules.append(mol)
+        molecules.append(rdMolDraw2D.PrepareMolForDrawing(Chem.MolFromSmiles(found.molecule)))
         atoms.append(list(found.atoms))
         bonds.append(list(found.bonds))
         atom_colours.append(dict.fromkeys(found.atoms, colour))
         bond_colours.append(dict.fromkeys(found.bonds, colour))
-        legends.append(_legend(outcome, item, outcome.environments[item.index]))
     canvas.DrawMolecules(
         molecules,
-        legends=legends,
         highlightAtoms=atoms,
         highlightBonds=bonds,
         highlightAtomColors=atom_colours,
         highlightBondColors=bond_colours,
     )
     canvas.FinishDrawing()
-    return bytes(canvas.GetDrawingText())
+    return np.asarray(Image.open(io.BytesIO(canvas.GetDrawingText())).convert("RGBA"))
 
 
-def _legend(outcome: Outcome, item: Importance, environments: Environments) -> str:
+def _legend(outcome: Outcome, item: Importance, environments: Environments) -> list[str]:
     first, *others = environments.found
     lines = [
-        f"{item.column.featurizer} bit {item.column.name}: {item.weight:.1%}",
-        f"{direction_of(outcome, item)}; in {item.count:,} records",
+        f"{_name(item, repeated=False)}: {item.weight:.1%}",
+        f"{direction_of(outcome, item)}, in {item.count:,} records",
     ]
     if others:
         share = first.count / environments.looked_at
-        lines.append(f"shown: {share:.0%}; shares the bit with {len(others)} more")
-    return "\n".join(lines)
+        lines.append(f"collision: this one in {share:.0%}, {len(others)} other" + "s" * (len(others) > 1))
+    return lines
 
 
 PICTURES = (

@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workers.modeler.algorithms.base import CLASSIFICATION, FloatArray
-from workers.modeler.figures.canvas import COLOURS, GREY, PALE, Sheet, fold_colours
+from workers.modeler.figures.canvas import COLOURS, GREY, PALE, Sheet, beside, fold_colours
 from workers.modeler.figures.outcome import CROSS_VALIDATION, Outcome, Unseen
 from workers.modeler.figures.picture import Picture
+from workers.modeler.metrics.classification import CALIBRATION_BINS
 
-BINS = 10
+BINS = CALIBRATION_BINS
 #: Fewer records in a bin of a fold say nothing.
 _FEWEST = 5
 
@@ -28,9 +29,9 @@ def _told(part: Unseen) -> tuple[FloatArray, NDArray[np.bool_]]:
 def reliability(
     probability: FloatArray, true: NDArray[np.bool_]
 ) -> tuple[FloatArray, FloatArray, NDArray[np.int64]]:
-    """For each of BINS equal steps of probability: its mean, the share that is true (NaN where the
-    step is empty), and the number of records."""
-    places = np.clip((probability * BINS).astype(np.int64), 0, BINS - 1)
+    """For each of BINS equal steps of probability, as the metric ECE has them: its mean, the share that
+    is true (NaN where the step is empty), and the number of records."""
+    places = np.searchsorted(np.linspace(0, 1, BINS + 1)[1:-1], probability)
     counts = np.bincount(places, minlength=BINS)
     divisor = np.where(counts > 0, counts, np.nan)
     mean = np.bincount(places, probability, BINS) / divisor
@@ -47,7 +48,7 @@ def wilson(share: FloatArray, counts: NDArray[np.int64]) -> tuple[FloatArray, Fl
 
 
 def _calibration(outcome: Outcome) -> bytes:
-    sheet = Sheet(640, 760)
+    sheet = Sheet(900, 760)
     axes, below = sheet.axes(74, 200, 500, 480), sheet.axes(74, 56, 500, 110)
     parts = outcome.parts
     axes.plot([0, 1], [0, 1], color=PALE, linestyle="--", linewidth=1)
@@ -60,9 +61,10 @@ def _calibration(outcome: Outcome) -> bytes:
     for name, part in parts.items():
         _subset(axes, below, name, part)
     two = len(outcome.labels) == 2
-    axes.set(ylabel="Share that is so", xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
-    axes.legend(loc="upper left", fontsize=7.5, framealpha=0.85, edgecolor="none")
+    axes.set(ylabel="Share that is true", xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
+    beside(axes)
     below.set(xlabel="Predicted probability", ylabel="Records", xlim=(-0.01, 1.01), yscale="log")
+    below.minorticks_off()
     sheet.heading("Calibration of probabilities", outcome)
     sheet.text(16, 698, f"of {outcome.labels[1]}" if two else "of the likeliest class", 9, color=GREY)
     return sheet.png()
@@ -74,7 +76,7 @@ def _subset(axes: Any, below: Any, name: str, part: Unseen) -> None:
     low, high = wilson(share[known], counts[known])
     axes.vlines(mean[known], low, high, color=COLOURS[name], linewidth=1, alpha=0.7)
     gap = float(np.average(np.abs(mean - share)[known], weights=counts[known]))
-    label = f"{name}: mean gap {gap:.3f} (n = {len(part):,})"
+    label = f"{name}: ECE {gap:.3f} (n = {len(part):,})"
     axes.plot(mean[known], share[known], color=COLOURS[name], linewidth=2, marker="o", ms=4, label=label)
     below.stairs(counts, np.linspace(0, 1, BINS + 1), color=COLOURS[name], linewidth=1.4)
     below.set_ylim(0.8, max(below.get_ylim()[1], 2.0 * float(np.max(counts))))

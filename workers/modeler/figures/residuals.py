@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from workers.modeler.algorithms.base import REGRESSION, FloatArray
-from workers.modeler.figures.canvas import COLOURS, GREY, Sheet, elided
+from workers.modeler.figures.canvas import COLOURS, GREY, Sheet, quantity
 from workers.modeler.figures.outcome import CROSS_VALIDATION, Outcome, Unseen
 from workers.modeler.figures.picture import Picture
 from workers.modeler.figures.scatter import Limits, cloud, limits_of
@@ -28,7 +28,7 @@ def _residuals(outcome: Outcome) -> bytes:
         cloud(axes, part.outputs[:, 0], errors[name], across, up, name, _POINTS)
         axes.axhline(0, color=GREY, linestyle="--", linewidth=0.8)
         _means(axes, part.outputs[:, 0], errors[name])
-        axes.set_xlabel(elided(f"Predicted {outcome.quantity}", 9, 400))
+        axes.set_xlabel(quantity("Predicted", outcome))
         if place == 0:
             axes.set_ylabel("Predicted - measured")
         told = f"{name}: mean {errors[name].mean():.2g}, deviation {errors[name].std():.3g}"

@@ -10,7 +10,7 @@ from matplotlib.colors import LogNorm
 
 from workers.modeler.algorithms.base import REGRESSION, FloatArray
 from workers.modeler.figures.blocks import Block, blocks, caption
-from workers.modeler.figures.canvas import BLUE, COLOURS, GREY, MAPS, elided
+from workers.modeler.figures.canvas import BLUE, COLOURS, GREY, MAPS, quantity
 from workers.modeler.figures.outcome import CROSS_VALIDATION, Outcome, Unseen
 from workers.modeler.figures.picture import Picture
 from workers.modeler.metrics import evaluate
@@ -30,7 +30,7 @@ def cloud(
     """Points, or beyond `most` how many there are in each small square; what is outside is at the edge."""
     x, y = np.clip(x, *across), np.clip(y, *up)
     if len(x) <= most:
-        size = 3 + 300 / (30 + len(x))
+        size = 7 + 500 / (30 + len(x))
         alpha = 0.75 if len(x) <= 200 else 0.5
         colour = COLOURS.get(name, BLUE)
         axes.scatter(x, y, s=size if most == _POINTS else size / 2, alpha=alpha, color=colour, linewidths=0)
@@ -75,9 +75,9 @@ def _scatter(outcome: Outcome) -> bytes:
     for place, block in enumerate(sheet.subsets):
         _intervals(block, limits)
         _panel(block, limits, _POINTS)
-        block.axes.set_xlabel(elided(f"Measured {outcome.quantity}", 9, 400))
+        block.axes.set_xlabel(quantity("Measured", outcome))
         if place == 0:
-            block.axes.set_ylabel(elided(f"Predicted {outcome.quantity}", 9, 400))
+            block.axes.set_ylabel(quantity("Predicted", outcome))
         caption(block, f"{block.name} (n = {len(block.part):,})")
         told = _told(outcome, block)
         block.axes.text(0.03, 0.97, told, transform=block.axes.transAxes, va="top", fontsize=8.5)
@@ -135,7 +135,7 @@ def _told(outcome: Outcome, block: Block) -> str:
     low, high = block.axes.get_xlim()
     outside = int(np.sum((predicted < low) | (predicted > high) | (measured < low) | (measured > high)))
     if outside:
-        lines.append(f"at the edge: {outside} beyond it")
+        lines.append(f"{outside} beyond the edge")
     return "\n".join(lines)
 
 

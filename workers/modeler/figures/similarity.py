@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workers.modeler.algorithms.base import CLASSIFICATION, REGRESSION, FloatArray, Task
-from workers.modeler.figures.canvas import COLOURS, GREY, Sheet, elided, fold_colours
+from workers.modeler.figures.canvas import COLOURS, GREY, Sheet, beside, fold_colours, quantity
 from workers.modeler.figures.outcome import CROSS_VALIDATION, Outcome, Unseen
 from workers.modeler.figures.picture import Picture
 
@@ -52,7 +52,7 @@ def _applies(outcome: Outcome) -> bool:
 
 
 def _error_against_similarity(outcome: Outcome) -> bytes:
-    sheet = Sheet(760, 640)
+    sheet = Sheet(1020, 640)
     axes, below = sheet.axes(74, 200, 660, 370), sheet.axes(74, 56, 660, 110)
     parts = {name: of for name, part in outcome.parts.items() if (of := _known(part)) is not None}
     folds = parts[CROSS_VALIDATION].by_fold() if CROSS_VALIDATION in parts else []
@@ -66,7 +66,7 @@ def _error_against_similarity(outcome: Outcome) -> bytes:
         found = losses(outcome.task, part)
         mean, error, counts = by_similarity(part.similarity, found)  # type: ignore[arg-type]
         known, at = counts > 0, middles + (place - (len(parts) - 1) / 2) * width
-        error = np.nan_to_num(error)
+        error = np.where(counts >= _FEWEST, error, 0.0)
         label = f"{name}: {found.mean():.3g} in all (n = {len(part):,})"
         axes.plot(
             middles[known], mean[known], color=COLOURS[name], linewidth=2, marker="o", ms=4, label=label
@@ -81,15 +81,16 @@ def _error_against_similarity(outcome: Outcome) -> bytes:
         below.bar(at, counts, width, color=COLOURS[name])
         for x, count in zip(at[known], counts[known], strict=True):
             below.text(x, count, f"{count}", ha="center", va="bottom", fontsize=6)
-    what = elided(f"Mean absolute error of {outcome.quantity}", 9, 360)
+    what = quantity("Mean absolute error of", outcome, 360)
     axes.set(ylabel=what if outcome.task == REGRESSION else "Mean Brier score", xlim=(0, 1))
     axes.set_ylim(0, None)
-    axes.legend(loc="upper right", fontsize=7.5, framealpha=0.85, edgecolor="none")
+    beside(axes)
     below.set(xlabel="Tanimoto similarity to the nearest training record (ECFP4)", ylabel="Records")
     below.set(xlim=(0, 1), yscale="log")
     below.set_ylim(0.8, 8 * below.get_ylim()[1])
+    below.minorticks_off()
     sheet.heading("Error against similarity", outcome)
-    sheet.text(74, 582, "bars: one standard error", 8, color=GREY)
+    sheet.text(74, 582, "vertical lines: one standard error, of 5 records or more", 8, color=GREY)
     return sheet.png()
 
 

@@ -15,7 +15,7 @@ from workers.modeler.figures.scatter import cloud, common_limits
 WIDTHS = (300, 600, 1200)
 _SIDE = 300
 _NUMBERS = {
-    "classification": (("AUC", "AUC"), ("MCC", "MCC"), ("ACC", "Accuracy")),
+    "classification": (("AUC", "AUC"), ("MCC", "MCC"), ("ACC", "Acc.")),
     "regression": (("R2", "R²"), ("RMSE", "RMSE"), ("MAE", "MAE")),
 }
 
