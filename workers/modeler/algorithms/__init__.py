@@ -12,12 +12,16 @@ from workers.modeler.algorithms import (
     elastic_net,
     extra_trees,
     extreme_gradient_boosting,
+    gaussian_process,
     gradient_boosting,
+    kernel_ridge,
     light_gbm,
     linear,
     mlp,
     naive_bayes,
+    nearest_neighbors,
     random_forest,
+    support_vector_machine,
 )
 from workers.modeler.algorithms.base import Algorithm, Task
 
@@ -44,6 +48,13 @@ ALGORITHMS: Catalogue[Algorithm] = Catalogue(
         light_gbm.REGRESSOR,
         mlp.CLASSIFIER,
         mlp.REGRESSOR,
+        nearest_neighbors.CLASSIFIER,
+        nearest_neighbors.REGRESSOR,
+        support_vector_machine.CLASSIFIER,
+        support_vector_machine.REGRESSOR,
+        kernel_ridge.REGRESSOR,
+        gaussian_process.CLASSIFIER,
+        gaussian_process.REGRESSOR,
     ),
 )
 

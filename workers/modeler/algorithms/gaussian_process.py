@@ -1,0 +1,189 @@
+"""Gaussian processes on Tanimoto and gaussian similarities; terms and noise by the evidence.
+
+Rasmussen and Williams, Gaussian Processes for Machine Learning (2006): 2.2 regression, 3.4 the Laplace
+approximation for classes. Tanimoto as a covariance: Griffiths et al., GAUCHE (NeurIPS 2023).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import solve_triangular
+
+from molfleet.bundles.estimators.kernel import Expansion, Link
+from molfleet.bundles.estimators.references import Mixture
+from molfleet.bundles.estimators.space import Encoded, Space
+from workers.modeler.algorithms import kernel_ridge
+from workers.modeler.algorithms.base import (
+    CLASSIFICATION,
+    REGRESSION,
+    Algorithm,
+    FloatArray,
+    Parameter,
+    Run,
+)
+from workers.modeler.algorithms.gaussian_evidence import Evidence, fit_evidence
+from workers.modeler.algorithms.kernel_solvers import Landmarks, logistic, newton
+from workers.modeler.algorithms.kernels import (
+    KernelClassifier,
+    KernelRegressor,
+    binary_problems,
+    export,
+    gram,
+    landmarks_parameter,
+)
+
+#: The Laplace approximation takes about ten times the work of a regression.
+MAX_CLASSIFIED = 5_000
+#: Variances of the latent function that are tried, in units of the covariance found for regression.
+_AMPLITUDES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
+_STEPS = 50
+
+_LIKELIHOOD_RECORDS = Parameter(
+    "likelihood_records",
+    "integer",
+    1_000,
+    "Molecules, drawn at random, from which the covariance and the noise are found.",
+    50,
+    5_000,
+)
+
+
+def _sample(count: int, parameters: Mapping[str, Any], seed: int) -> NDArray[np.int64]:
+    rng = np.random.default_rng((seed, 6))
+    return np.sort(rng.permutation(count)[: parameters["likelihood_records"]])
+
+
+def _evidence(space: Space, rows: Encoded, y: FloatArray, sample: NDArray[np.int64]) -> Evidence:
+    """Of the sample, with its values brought to mean 0 and standard deviation 1."""
+    values = y[sample] - y[sample].mean()
+    return fit_evidence(space, rows[sample], values / (float(values.std()) or 1.0))
+
+
+def _learn_values(
+    parameters: Mapping[str, Any], seed: int, space: Space, rows: Encoded, y: FloatArray
+) -> Expansion:
+    found = _evidence(space, rows, y, _sample(len(rows), parameters, seed))
+    landmarks = parameters["landmarks"]
+    return kernel_ridge.regression(space, rows, y, found.mixture, found.noise, landmarks, seed)
+
+
+def _learn_classes(
+    parameters: Mapping[str, Any], seed: int, space: Space, rows: Encoded, y: NDArray[Any]
+) -> Expansion:
+    """Each class against the others, with a covariance for all: the one of the commonest class."""
+    problems = binary_problems(y)
+    sample = _sample(len(rows), parameters, seed)
+    commonest = max(problems, key=lambda positive: min(int(positive.sum()), int((~positive).sum())))
+    found = _evidence(space, rows, np.where(commonest, 1.0, -1.0), sample)
+    mix = _amplified(found.mixture, rows[sample], commonest[sample])
+    priors = [_log_odds(positive) for positive in problems]
+    if len(rows) <= MAX_CLASSIFIED:
+        similarities = gram(mix, rows, rows)
+        found_here = [
+            laplace(similarities, positive, prior)[0]
+            for positive, prior in zip(problems, priors, strict=True)
+        ]
+        coefficients, intercept = np.stack(found_here), np.array(priors)
+    else:
+        chosen = Landmarks.chosen(rows, mix, parameters["landmarks"], seed)
+        features = chosen.all_features(rows)
+        solved = [newton(features, logistic(positive.astype(np.float64))) for positive in problems]
+        coefficients = np.stack([chosen.coefficients(weights) for weights, _ in solved])
+        intercept = np.array([offset for _, offset in solved])
+        rows = chosen.rows
+    link = Link(np.ones(len(problems)), np.zeros(len(problems)))
+    return Expansion(space, rows, mix, coefficients, intercept, link)
+
+
+def _log_odds(positive: NDArray[np.bool_]) -> float:
+    return float(np.log((positive.sum() + 0.5) / ((~positive).sum() + 0.5)))
+
+
+def _amplified(mix: Mixture, rows: Encoded, positive: NDArray[np.bool_]) -> Mixture:
+    """`mix` times the amplitude under which the classes of `rows` are likeliest."""
+    similarities, prior = gram(mix, rows, rows), _log_odds(positive)
+    likelihoods = [laplace(similarities * factor, positive, prior)[1] for factor in _AMPLITUDES]
+    factor = _AMPLITUDES[int(np.argmax(likelihoods))]
+    return replace(
+        mix,
+        tanimoto=mix.tanimoto * factor,
+        gaussian=mix.gaussian * factor,
+        product=mix.product * factor,
+        linear=mix.linear * factor,
+    )
+
+
+def laplace(
+    similarities: FloatArray, positive: NDArray[np.bool_], prior: float
+) -> tuple[FloatArray, float]:
+    """Coefficients of the latent function's mode about `prior`, and the log marginal likelihood.
+
+    Rasmussen and Williams (2006), algorithm 3.1, with a logistic likelihood.
+    """
+    loss = logistic(positive.astype(np.float64))
+    latent, before = np.zeros(len(positive)), -np.inf
+    coefficients, likelihood = np.zeros(len(positive)), -np.inf
+    for _ in range(_STEPS):
+        lost, slope, curvature = loss(latent + prior)
+        root = np.sqrt(curvature)
+        inner = similarities * root
+        inner *= root[:, np.newaxis]
+        inner[np.diag_indices_from(inner)] += 1.0
+        factor = np.linalg.cholesky(inner)
+        objective = -lost - 0.5 * float(coefficients @ latent)
+        likelihood = objective - float(np.log(np.diag(factor)).sum())
+        if objective - before < 1e-9 * max(abs(objective), 1.0):
+            break
+        before = objective
+        right = curvature * latent - slope
+        half = solve_triangular(factor, root * (similarities @ right), lower=True, check_finite=False)
+        solved = solve_triangular(factor, half, lower=True, trans="T", check_finite=False)
+        coefficients = right - root * solved
+        latent = similarities @ coefficients
+    return coefficients, likelihood
+
+
+def _regressor(parameters: Mapping[str, Any], run: Run) -> KernelRegressor:
+    return KernelRegressor(partial(_learn_values, parameters, run.seed), run)
+
+
+def _classifier(parameters: Mapping[str, Any], run: Run) -> KernelClassifier:
+    return KernelClassifier(partial(_learn_classes, parameters, run.seed), run)
+
+
+REGRESSOR = Algorithm(
+    code="gaussianprocessregressor",
+    family="gaussianprocess",
+    display_name="Gaussian process regression",
+    task=REGRESSION,
+    parameters=(_LIKELIHOOD_RECORDS, landmarks_parameter(2_000)),
+    build=_regressor,
+    export=export,
+    kind="kernel",
+    any_block=True,
+    scales=True,
+    max_records=kernel_ridge.MAX_RECORDS,
+    beyond=kernel_ridge.BEYOND,
+)
+CLASSIFIER = Algorithm(
+    code="gaussianprocessclassifier",
+    family="gaussianprocess",
+    display_name="Gaussian process classifier",
+    task=CLASSIFICATION,
+    parameters=(_LIKELIHOOD_RECORDS, landmarks_parameter(1_000)),
+    build=_classifier,
+    export=export,
+    kind="kernel",
+    any_block=True,
+    scales=True,
+    max_records=MAX_CLASSIFIED,
+    beyond=(
+        "beyond, the likeliest function of the similarities to randomly drawn landmarks (Nystroem) is taken"
+    ),
+)

@@ -1,0 +1,134 @@
+"""Nearest neighbours (Cover and Hart 1967), weighted by similarity; the order of equals is defined."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from molfleet.bundles.estimators.neighbours import Neighbourhood, Voting
+from workers.modeler.algorithms.base import (
+    CLASSIFICATION,
+    REGRESSION,
+    Algorithm,
+    FloatArray,
+    Matrix,
+    Parameter,
+    Run,
+)
+from workers.modeler.algorithms.class_weights import CLASS_WEIGHT
+from workers.modeler.algorithms.kernels import fit_space, gram, mixing, mixture
+
+_ROWS = 512
+
+_PARAMETERS = (
+    Parameter("n_neighbors", "integer", 8, "Molecules that vote.", 1, 10_000),
+    Parameter("power", "number", 4.0, "A neighbour's weight is its similarity to this power.", 0.0, 100.0),
+    Parameter(
+        "shrinkage",
+        "number",
+        0.01,
+        "Weight of the mean of all training molecules beside the neighbours.",
+        0.0,
+        1e3,
+    ),
+    *mixing(0.5, 1.0),
+)
+
+
+class Neighbours:
+    """Keeps the training rows; `votes(y)` makes their targets [n, d] and what all say together [d]."""
+
+    def __init__(self, parameters: Mapping[str, Any], run: Run) -> None:
+        self._parameters, self._run = parameters, run
+
+    def _votes(self, y: NDArray[Any]) -> tuple[FloatArray, FloatArray]:
+        values = np.asarray(y, np.float64)
+        return values[:, np.newaxis], np.array([values.mean()])
+
+    def fit(self, x: Matrix, y: NDArray[Any]) -> Neighbours:
+        space = fit_space(x, self._run.continuous)
+        targets, prior = self._votes(y)
+        voting = Voting(
+            targets=targets,
+            prior=prior,
+            count=self._parameters["n_neighbors"],
+            power=self._parameters["power"],
+            shrinkage=self._parameters["shrinkage"],
+            probabilities=len(prior) > 1,
+        )
+        mix = mixture(space, self._parameters)
+        self.neighbourhood = Neighbourhood(space, space.encode(x), mix, voting)
+        return self
+
+    def _vote(self, x: Matrix) -> FloatArray:
+        """By sorting all training rows, where the bundle's predictor selects."""
+        model = self.neighbourhood
+        voting, outputs = model.voting, np.empty((len(x), len(model.voting.prior)))
+        for start in range(0, len(x), _ROWS):
+            similarities = gram(model.mixture, model.space.encode(x[start : start + _ROWS]), model.rows)
+            nearest = np.argsort(-similarities, axis=1, kind="stable")[:, : voting.count]
+            weights = np.take_along_axis(similarities, nearest, axis=1) ** voting.power
+            votes = np.einsum("rk,rkd->rd", weights, voting.targets[nearest])
+            votes += voting.shrinkage * voting.prior
+            total = weights.sum(axis=1, keepdims=True) + voting.shrinkage
+            if voting.probabilities:
+                total = np.where(total > 0, votes.sum(axis=1, keepdims=True), 0.0)
+            spoken = np.divide(votes, total, out=np.tile(voting.prior, (len(votes), 1)), where=total > 0)
+            outputs[start : start + _ROWS] = spoken
+        return outputs
+
+
+class NeighboursRegressor(Neighbours):
+    def predict(self, x: Matrix) -> FloatArray:
+        return self._vote(x)[:, 0]
+
+
+class NeighboursClassifier(Neighbours):
+    """A molecule's vote for its class counts as much as classes of equal sizes would make it count."""
+
+    def _votes(self, y: NDArray[Any]) -> tuple[FloatArray, FloatArray]:
+        self.classes_, numbers = np.unique(y, return_inverse=True)
+        sizes = np.bincount(numbers)
+        balanced = self._parameters["class_weight"] == "balanced"
+        weights = len(y) / (len(sizes) * sizes) if balanced else np.ones(len(sizes))
+        prior = sizes * weights
+        return np.eye(len(sizes))[numbers] * weights, prior / prior.sum()
+
+    def predict_proba(self, x: Matrix) -> FloatArray:
+        return self._vote(x)
+
+    def predict(self, x: Matrix) -> NDArray[Any]:
+        return np.asarray(self.classes_[np.argmax(self._vote(x), axis=1)])
+
+
+def _export(estimator: Neighbours, n_features: int) -> bytes:
+    return estimator.neighbourhood.pack()
+
+
+CLASSIFIER = Algorithm(
+    code="nearestneighborsclassifier",
+    family="nearestneighbors",
+    display_name="Nearest neighbors classifier",
+    task=CLASSIFICATION,
+    parameters=(*_PARAMETERS, CLASS_WEIGHT),
+    build=NeighboursClassifier,
+    export=_export,
+    kind="neighbours",
+    any_block=True,
+    scales=True,
+)
+REGRESSOR = Algorithm(
+    code="nearestneighborsregressor",
+    family="nearestneighbors",
+    display_name="Nearest neighbors regressor",
+    task=REGRESSION,
+    parameters=_PARAMETERS,
+    build=NeighboursRegressor,
+    export=_export,
+    kind="neighbours",
+    any_block=True,
+    scales=True,
+)
