@@ -49,6 +49,14 @@ class Dataset:
         return parts[0] if len(parts) == 1 else np.hstack(parts)
 
 
+@dataclass(frozen=True)
+class Fields:
+    """The fields of the file that are read besides the structure: the target's, and that of the split."""
+
+    target: str
+    split: str | None = None
+
+
 @dataclass
 class _Part:
     """What one process made of one chunk."""
@@ -63,7 +71,7 @@ class _Part:
 
 def read_dataset(
     records: Records,
-    target: str,
+    wanted: Fields,
     featurization: Featurization,
     tools: Toolbox,
     processes: int,
@@ -72,14 +80,17 @@ def read_dataset(
 ) -> Dataset:
     """Parse, standardize and featurize all records that have a target, in `processes` processes.
 
-    Raises Rejected: TARGET_NOT_FOUND (with the fields that there are), NO_VALID_RECORDS.
+    Raises Rejected: TARGET_NOT_FOUND and INVALID_COMMAND (with the fields that there are),
+    NO_VALID_RECORDS.
     """
-    names = records.property_names()
+    target, names = wanted.target, records.property_names()
     if target not in names:
-        raise _target_not_found(target, names)
+        raise _not_found(target, names, Code.TARGET_NOT_FOUND, "a field called")
+    if wanted.split is not None and wanted.split not in names:
+        raise _not_found(wanted.split, names, Code.INVALID_COMMAND, "the field of split column:")
 
     def work(chunk: Chunk, report: Report) -> _Part:
-        return _featurize(records, chunk, report, target, featurization, tools)
+        return _featurize(records, chunk, report, wanted, featurization, tools)
 
     total = _Part(0)
     chunks = records.chunks(RECORDS_PER_CHUNK)
@@ -111,11 +122,11 @@ def _featurize(
     records: Records,
     chunk: Chunk,
     report: Report,
-    target: str,
+    wanted: Fields,
     featurization: Featurization,
     tools: Toolbox,
 ) -> _Part:
-    part = _Part(chunk.end)
+    part, target = _Part(chunk.end), wanted.target
     for raw in records.read_chunk(chunk):
         report(raw.record)
         part.records += 1
@@ -127,13 +138,20 @@ def _featurize(
             continue
         found = parse(raw)
         if isinstance(found, Parsed):
-            _add(part, raw, text, Molecule(found.mol, tools), featurization)
+            group = raw.properties.get(wanted.split, "") if wanted.split is not None else ""
+            _add(part, raw, (text, group), Molecule(found.mol, tools), featurization)
         else:
             part.rejects.append(found)
     return part
 
 
-def _add(part: _Part, raw: RawRecord, text: str, molecule: Molecule, featurization: Featurization) -> None:
+def _add(
+    part: _Part,
+    raw: RawRecord,
+    texts: tuple[str, str],
+    molecule: Molecule,
+    featurization: Featurization,
+) -> None:
     level = featurization.level
     try:
         mol = molecule.standardized(level)
@@ -148,7 +166,7 @@ def _add(part: _Part, raw: RawRecord, text: str, molecule: Molecule, featurizati
         message = f"RDKit cannot standardize or featurize the molecule: {reason[:500]}."
         part.rejects.append(Reject.of(raw, RecordCode.FEATURIZATION_FAILED, message))
         return
-    part.measured.append(Measured(raw.record, raw.line, raw.title, smiles, text))
+    part.measured.append(Measured(raw.record, raw.line, raw.title, smiles, *texts))
     part.packed.append(packed)
     part.ecfp4.append(ecfp4)
 
@@ -170,14 +188,14 @@ def _nothing(total: _Part, target: str) -> Rejected:
     )
 
 
-def _target_not_found(target: str, names: Sequence[str]) -> Rejected:
-    near = difflib.get_close_matches(target.lower(), [name.lower() for name in names], n=1)
-    hint = next((f" Did you mean {name}?" for name in names if near and name.lower() == near[0]), "")
+def _not_found(name: str, names: Sequence[str], code: Code, what: str) -> Rejected:
+    near = difflib.get_close_matches(name.lower(), [known.lower() for known in names], n=1)
+    hint = next((f" Did you mean {known}?" for known in names if near and known.lower() == near[0]), "")
     listed = ", ".join(islice(names, _NAMES_TOLD)) or "none"
     return Rejected(
-        Code.TARGET_NOT_FOUND,
-        f"No record has a field called {target!r}.{hint} Fields: {listed}.",
-        details={"target": target},
+        code,
+        f"No record has {what} {name!r}.{hint} Fields: {listed}.",
+        details={"target": name} if code == Code.TARGET_NOT_FOUND else {"field": "split"},
     )
 
 

@@ -174,7 +174,7 @@ class Fitter:
         if not wanted.sealed:
             return Fit(outputs)
         model, difference = fitted.seal(lambda: self._blocks(wanted))
-        return Fit(outputs, model, difference, fitted.importances)
+        return Fit(outputs, model, difference, fitted.importances(data, wanted.rows))
 
     def _blocks(self, wanted: Wanted) -> Iterator[Matrix]:
         """Unprepared rows of all that is judged, and the perturbed ones."""

@@ -12,9 +12,13 @@ from numpy.typing import NDArray
 from molfleet.bundles.preparation import Preparation
 from workers.modeler.algorithms.base import REGRESSION, Algorithm, FloatArray, Matrix, Run
 from workers.modeler.exactness import require_exact
+from workers.modeler.importance import native_importance
 from workers.modeler.preparation import Scaler, fit_preparation
 from workers.modeler.sealed import SealedMember
 from workers.modeler.splits import Indices
+
+#: Rows by which coefficients are weighed with the spread of their features.
+_SPREAD_ROWS = 5_000
 
 
 @dataclass(frozen=True)
@@ -96,17 +100,13 @@ class FittedLearner:
         matrices = (self.preparation.float32(matrix) for matrix in unseen)
         return member, require_exact(algorithm, self.estimator, predictor, matrices)
 
-    @property
-    def importances(self) -> FloatArray | None:
+    def importances(self, data: Data, rows: Indices) -> FloatArray | None:
         """The estimator's own, one for each feature of the training's matrix; None where it has none."""
-        found = getattr(self.estimator, "feature_importances_", None)
-        if found is None and (coefficients := getattr(self.estimator, "coef_", None)) is not None:
-            found = np.abs(np.atleast_2d(coefficients)).mean(axis=0)
-        if found is None or len(found) != self.preparation.width:
-            return None
+        x = prepared(self.preparation, data.features, rows[:_SPREAD_ROWS])
+        found = native_importance(self.estimator, x)
         columns = self.learner.columns
-        if columns is None:
-            return np.asarray(found, np.float64)
+        if found is None or columns is None:
+            return found
         everywhere = np.zeros(self.preparation.n_features)
         everywhere[columns] = found
         return everywhere

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -11,19 +12,21 @@ from molfleet.bundles.features import Toolbox
 from molfleet.bundles.manifest import Metric
 from molfleet.errors import Code, Rejected
 from workers.modeler.algorithms.base import CLASSIFICATION, FloatArray
+from workers.modeler.audit import Audit, audit
 from workers.modeler.crossvalidation import Fold, cross_validate, out_of_fold
 from workers.modeler.curation import Curated, unsuitable
 from workers.modeler.dataset import Dataset
-from workers.modeler.evaluation import fold_metrics
+from workers.modeler.evaluation import final_baseline, fold_baselines, fold_metrics
 from workers.modeler.exactness import perturbed
 from workers.modeler.fits import Checkpoints, Fitter, Problem
 from workers.modeler.fitting import Final, fit_final
 from workers.modeler.learners import Data
-from workers.modeler.metrics import evaluate, modi
+from workers.modeler.metrics import evaluate, intervals, modi
 from workers.modeler.plan import Plan
 from workers.modeler.preparation import fit_preparation
 from workers.modeler.progress import Progress
 from workers.modeler.splits import Partition, Samples
+from workers.modeler.trials import randomization_trial, scaffold_trial
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,9 @@ class Learned:
     """What a training has found out, before it is packed. Arrays have one entry per record used.
 
     `unseen` (records, classes or 1) are outputs of models that had not seen the record: the fold's,
-    and for the test set the final one.
+    and for the test set the final one. `metrics` and `baselines` are of the folds, `final_metrics`,
+    `final_baseline` and `intervals` (95 %, by metric) of the final model on the test set. `sections` are
+    what else was found, ready for JSON.
     """
 
     dataset: Dataset
@@ -42,7 +47,12 @@ class Learned:
     unseen: FloatArray
     modi: float | None
     metrics: Sequence[Metric]
+    baselines: Sequence[Metric]
     final_metrics: Sequence[Metric]
+    final_baseline: Mapping[str, float]
+    intervals: Mapping[str, tuple[float, float]]
+    audit: Audit
+    sections: Mapping[str, Any]
 
 
 def learn(
@@ -65,8 +75,33 @@ def learn(
     )
     progress("fit", 0.0, "the folds' models together" if plan.keeps_folds else "all training records")
     final = fit_final(problem, fitter, folds)
-    progress("verify", 0.0)
-    return _judged(dataset, curated, plan, problem, folds, final)
+    learned = _judged(dataset, curated, plan, problem, folds, final)
+    return replace(learned, sections=_trials(learned, plan, fitter, progress))
+
+
+def _trials(learned: Learned, plan: Plan, fitter: Fitter, progress: Progress) -> dict[str, Any]:
+    """Leakage, and the further fits that the command wants."""
+    problem, options = learned.problem, plan.options
+    sections: dict[str, Any] = {"leakage": learned.audit.section()}
+    rounds = options.y_randomization
+    fits = rounds + options.scaffold_audit
+    if options.scaffold_audit and plan.split.code != "scaffold":
+        progress("verify", 0.0, "a scaffold split beside the chosen one")
+        chosen = {m.name: m.value for m in learned.final_metrics} or {
+            m.name: m.value for m in learned.metrics if m.subset == "validation" and m.fold is None
+        }
+        sections["scaffold_split"] = scaffold_trial(problem, fitter, chosen, options.bootstrap)
+    if rounds:
+        sections["y_randomization"] = randomization_trial(
+            problem,
+            fitter,
+            learned.folds[0].validation,
+            rounds,
+            lambda number: progress(
+                "verify", (number + 1) / (fits + 1), f"shuffled values, {number + 1} of {rounds}"
+            ),
+        )
+    return sections
 
 
 def pose(dataset: Dataset, curated: Curated, plan: Plan, tools: Toolbox, threads: int) -> Problem:
@@ -151,7 +186,12 @@ def _judged(
         unseen=unseen,
         modi=index,
         metrics=fold_metrics(task, target, values, partition, folds),
+        baselines=fold_baselines(task, target, values, partition, problem.outputs),
         final_metrics=[
             Metric(name=name, target=target, subset="test", value=value) for name, value in figures.items()
         ],
+        final_baseline=final_baseline(task, values, partition, problem.outputs) if figures else {},
+        intervals=intervals(task, values[partition.test], final.test, plan.seed, plan.options.bootstrap),
+        audit=audit(problem.samples, partition, plan.seed),
+        sections={},
     )

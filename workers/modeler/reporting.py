@@ -2,30 +2,80 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
+import numpy as np
+
+from molfleet.bundles.features import Toolbox
+from workers.modeler.algorithms.base import FloatArray
+from workers.modeler.audit import Audit
+from workers.modeler.curation import curation_section
 from workers.modeler.ensembles.base import Recipe
 from workers.modeler.figures import CROSS_VALIDATION, TEST, Outcome, Unseen
+from workers.modeler.importance import Importance, columns_of, feature_importance
 from workers.modeler.learning import Learned
 from workers.modeler.plan import Plan
+from workers.modeler.sealed import predict
+from workers.modeler.splits import Indices
+from workers.modeler.substructures import Environments, environments_of
 
 
-def outcome(plan: Plan, learned: Learned) -> Outcome:
-    values, partition = learned.problem.values, learned.problem.partition
+def outcome(plan: Plan, learned: Learned, tools: Toolbox) -> Outcome:
+    """What the pictures of a model show."""
+    problem, partition = learned.problem, learned.problem.partition
     parts = {CROSS_VALIDATION: partition.training, TEST: partition.test}
-    subsets = {
-        name: Unseen(values[rows], learned.unseen[rows], partition.folds[rows])
-        for name, rows in parts.items()
-        if len(rows)
-    }
+    importances, environments = _explained(plan, learned, tools)
+    final = {metric.name: metric.value for metric in learned.final_metrics}
     return Outcome(
-        learned.curated.task,
-        plan.rules.target,
-        learned.curated.labels,
-        subsets,
-        units=plan.rules.units or "",
+        task=learned.curated.task,
+        target=plan.rules.target,
+        labels=learned.curated.labels,
+        subsets={name: _unseen(learned, rows) for name, rows in parts.items() if len(rows)},
+        units=learned.curated.units or "",
         model_name=plan.model_name,
+        method=problem.recipe.display_name,
+        scores={TEST: final} if final else {},
+        baselines={TEST: learned.final_baseline} if final else {},
+        importances=importances,
+        environments=environments,
     )
+
+
+def _unseen(learned: Learned, rows: Indices) -> Unseen:
+    return Unseen(
+        actual=learned.problem.values[rows],
+        outputs=learned.unseen[rows],
+        folds=learned.problem.partition.folds[rows],
+        similarity=_similarities(learned.audit, len(learned.unseen))[rows],
+    )
+
+
+def _similarities(audit: Audit, records: int) -> FloatArray:
+    """To the nearest record that the judging model had learned from; NaN where it was not looked up."""
+    found = np.full(records, np.nan)
+    for part in (audit.test, audit.folds):
+        found[part.records] = part.similarity
+    return found
+
+
+def _explained(
+    plan: Plan, learned: Learned, tools: Toolbox
+) -> tuple[Sequence[Importance], Mapping[int, Environments]]:
+    problem, final = learned.problem, learned.final
+    features = problem.data.features
+    held_out = problem.partition.test if len(problem.partition.test) else problem.partition.validation_of(0)
+    importances = feature_importance(
+        columns_of([tools.featurizer(tools.add(spec)) for spec in plan.specs]),
+        features,
+        problem.values,
+        learned.curated.task,
+        native=final.importances,
+        predict=lambda rows: predict(final.models, rows, problem.outputs),
+        held_out=held_out,
+        seed=plan.seed,
+    )
+    return importances, environments_of(importances, problem.samples.smiles, features)
 
 
 def prediction_header(plan: Plan, learned: Learned) -> tuple[str, ...]:
@@ -48,12 +98,25 @@ def prediction_rows(learned: Learned) -> Iterator[tuple[object, ...]]:
         )
 
 
-def metadata(plan: Plan, learned: Learned, not_sampled: int) -> dict[str, str]:
+def sections(plan: Plan, learned: Learned) -> dict[str, Any]:
+    """All that was found out, ready for JSON."""
+    curation = curation_section(
+        learned.curated,
+        learned.dataset.measured,
+        learned.problem.samples.fingerprints,
+        others=learned.dataset.rejects,
+        seed=plan.seed,
+    )
+    return {"curation": curation, **learned.sections}
+
+
+def metadata(plan: Plan, learned: Learned, sections: Mapping[str, Any]) -> dict[str, str]:
     """Particulars for people; keys are snake_case, those of hyper-parameters as the catalogue has them."""
-    problem = learned.problem
+    problem, curation = learned.problem, sections["curation"]
     told = {
+        "task_reason": learned.curated.reason,
         "records": str(learned.dataset.records),
-        "records_not_sampled": str(not_sampled),
+        "records_not_sampled": str(curation["not_sampled"]),
         "training_records": str(len(problem.partition.training)),
         "test_records": str(len(problem.partition.test)),
         "features": str(problem.data.features.shape[1]),
@@ -65,8 +128,26 @@ def metadata(plan: Plan, learned: Learned, not_sampled: int) -> dict[str, str]:
     }
     if learned.curated.labels:
         told["labels"] = ", ".join(learned.curated.labels)
+    if learned.curated.units:
+        told["units"] = learned.curated.units
+    told |= {f"warning.{number}": text for number, text in enumerate(curation["warnings"], 1)}
+    told |= _final_figures(learned)
+    scaffold = sections.get("scaffold_split", {})
+    told |= {f"scaffold_split.test.{name}": f"{v:.6g}" for name, v in scaffold.get("scaffold", {}).items()}
     told |= _hyper_parameters(problem.recipe)
-    told |= {f"final_model.test.{metric.name}": f"{metric.value:.6g}" for metric in learned.final_metrics}
+    return told
+
+
+def _final_figures(learned: Learned) -> dict[str, str]:
+    """The final model's, each with its interval and what the baseline reaches, as far as these exist."""
+    told = {}
+    for metric in learned.final_metrics:
+        name = f"final_model.test.{metric.name}"
+        told[name] = f"{metric.value:.6g}"
+        if metric.name in learned.intervals:
+            told[f"{name}.ci95"] = " ".join(f"{end:.6g}" for end in learned.intervals[metric.name])
+        if metric.name in learned.final_baseline:
+            told[f"{name}.baseline"] = f"{learned.final_baseline[metric.name]:.6g}"
     return told
 
 

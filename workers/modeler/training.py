@@ -9,31 +9,17 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from molfleet.bundles.features import Featurization, Toolbox
 from molfleet.bundles.manifest import TrainingSet
-from molfleet.chemistry.records import Reject, open_records
-from molfleet.chemistry.rejects import RejectsFile
-from molfleet.messages.generated import (
-    Artifact,
-    BlobRef,
-    ModelThumbnailGenerated,
-    ModelTrained,
-    ModelTrainingStarted,
-    TrainModel,
-)
+from molfleet.chemistry.records import open_records
+from molfleet.messages.generated import ModelTrained, ModelTrainingStarted, TrainModel
 from molfleet.runtime.handler import Context
 from workers.modeler import reporting
-from workers.modeler.artifacts import (
-    ArtifactFile,
-    draw_pictures,
-    draw_thumbnails,
-    write_metrics,
-    write_predictions,
-)
 from workers.modeler.curation import Curated, curate
-from workers.modeler.dataset import Dataset, read_dataset, sha256_of
-from workers.modeler.learning import Learned, learn
+from workers.modeler.dataset import Dataset, Fields, read_dataset, sha256_of
+from workers.modeler.learning import learn
 from workers.modeler.packaging import About, seal
 from workers.modeler.plan import Plan, make_plan
 from workers.modeler.progress import Progress
+from workers.modeler.publication import Publication, draw
 from workers.modeler.splits import sub_sample
 
 
@@ -51,17 +37,20 @@ def train(command: TrainModel, context: Context) -> ModelTrained:
         used = _sampled(curated, plan)
         learned = learn(dataset, used, plan, tools, context, context.share.processes, progress)
         rejects = [*dataset.rejects, *curated.rejects]
-        told = reporting.metadata(plan, learned, not_sampled=len(curated.rows) - len(used.rows))
+        sections = reporting.sections(plan, learned)
+        told = reporting.metadata(plan, learned, sections)
         progress("package", 0.0, "sealing and loading back")
         path = context.scratch / "model.molmodel"
         training_set = TrainingSet(sha256=sha256_of(source), records=len(used.rows), skipped=len(rejects))
-        seal(str(command.id), plan, learned, About(training_set, told), path, tools)
-    progress("package", 0.5, "drawing and storing")
-    artifacts = _artifacts(command, plan, learned, context)
-    _thumbnails(command, plan, learned, context)
+        seal(str(command.id), plan, learned, About(training_set, told, sections), path, tools)
+        progress("package", 0.5, "drawing and storing")
+        made = draw(plan, learned, sections, tools, context.scratch)
+    published = Publication(command, context)
+    published.thumbnails(made.thumbnails)
+    artifacts = published.artifacts(made.files)
     return ModelTrained.answer(
         command,
-        model=context.store(path, content_type="application/zip", bucket=command.output_bucket),
+        model=published.store(path, "application/zip"),
         model_name=plan.model_name,
         method=learned.problem.recipe.code,
         method_display_name=learned.problem.recipe.display_name,
@@ -72,8 +61,8 @@ def train(command: TrainModel, context: Context) -> ModelTrained:
         number_of_generic_files=len(artifacts),
         records_used=len(used.rows),
         records_skipped=len(rejects),
-        rejects=_rejects(rejects, command, context),
-        metadata=told,
+        rejects=published.rejects(rejects),
+        metadata={**told, **made.left_out},
     )
 
 
@@ -94,7 +83,7 @@ def _read(
     )
     return read_dataset(
         records,
-        plan.rules.target,
+        Fields(plan.rules.target, plan.split.column),
         Featurization(plan.standardize, tuple(tools.add(spec) for spec in plan.specs)),
         tools,
         context.share.processes,
@@ -113,37 +102,3 @@ def _sampled(curated: Curated, plan: Plan) -> Curated:
         values=curated.values[kept],
         molecules=curated.molecules[kept],
     )
-
-
-def _artifacts(command: TrainModel, plan: Plan, learned: Learned, context: Context) -> tuple[Artifact, ...]:
-    files: list[ArtifactFile] = [
-        write_metrics(context.scratch / "metrics.csv", learned.metrics, learned.final_metrics),
-        write_predictions(
-            context.scratch / "predictions.csv",
-            reporting.prediction_header(plan, learned),
-            reporting.prediction_rows(learned),
-        ),
-        *draw_pictures(context.scratch, reporting.outcome(plan, learned)).files,
-    ]
-    return tuple(
-        Artifact(
-            name=file.path.name,
-            kind=file.kind,
-            blob=context.store(file.path, content_type=file.content_type, bucket=command.output_bucket),
-        )
-        for file in files
-    )
-
-
-def _thumbnails(command: TrainModel, plan: Plan, learned: Learned, context: Context) -> None:
-    for width, path in draw_thumbnails(context.scratch, reporting.outcome(plan, learned)):
-        blob = context.store(path, content_type="image/png", bucket=command.output_bucket)
-        context.emit(ModelThumbnailGenerated.answer(command, blob=blob, width=width))
-
-
-def _rejects(rejects: list[Reject], command: TrainModel, context: Context) -> BlobRef | None:
-    if not rejects:
-        return None
-    with RejectsFile(context.scratch / "rejects.csv") as file:
-        file.append(sorted(rejects, key=lambda reject: reject.record))
-    return context.store(file.path, content_type="text/csv", bucket=command.output_bucket)

@@ -106,7 +106,6 @@ class FittedModel:
         difference = max(difference for _, difference in sealed)
         return SealedModel([member for member, _ in sealed], self.combination, self.arrays), difference
 
-    @property
-    def importances(self) -> FloatArray | None:
-        """Of a single learner, where it has some."""
-        return self.learners[0].importances if len(self.learners) == 1 else None
+    def importances(self, data: Data, rows: Indices) -> FloatArray | None:
+        """Those of a single learner, where it has some."""
+        return self.learners[0].importances(data, rows) if len(self.learners) == 1 else None
