@@ -1,15 +1,17 @@
 """Activity cliffs: molecules that look alike and measure differently, where every model errs.
 
 Two molecules are alike from an ECFP4 Tanimoto similarity of 0.9 on, and a cliff where they are more than
-tenfold apart (van Tilborg, Alenicheva and Grisoni, J. Chem. Inf. Model. 2022, 62, 5938). Whether a target
-that is modelled as it stands is a logarithm nobody says: there it takes two standard deviations of the
-values, close to the mean plus two standard deviations of the differences of all pairs, which is the
-criterion for a set of its own (Stumpfe, Hu and Bajorath, J. Chem. Inf. Model. 2019, 59, 4000). Classes:
-any other class.
+tenfold apart (van Tilborg, Alenicheva and Grisoni, J. Chem. Inf. Model. 2022, 62, 5938): by one, where
+logarithms are modelled, which the transform says or the name of the target (pIC50, logD). Elsewhere it
+takes two standard deviations of the values, close to the mean plus two standard deviations of the
+differences of all pairs (a criterion reviewed by Stumpfe, Hu and
+Bajorath, J. Comput. Aided Mol. Des. 2020, 34, 929). Classes: any
+other class.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,6 +25,10 @@ from workers.modeler.curation.records import Curated, Measured
 
 SIMILARITY = 0.9
 _DECADE = 1.0
+#: pIC50, pKi, pChEMBL; logS, LogD74, exp_logBB, -log(LC50), log10 Kd; but no analogue.
+_LOGARITHM = re.compile(
+    r"(?:^|[^A-Za-z])(?:p(?:[A-Z]|(?i:chembl|ic50|ec50|ki\b|kd\b))|(?i:[cs]?log(?!i|o|g)))"
+)
 _DEVIATIONS = 2.0
 #: All pairs among so many molecules take seconds; of larger sets a seeded sample is looked at.
 MOLECULES = 20_000
@@ -36,7 +42,9 @@ def threshold_of(curated: Curated) -> float:
     """The difference in model space that makes a cliff; 0 for classes."""
     if curated.task == CLASSIFICATION:
         return 0.0
-    return _DECADE if curated.rules.transform != "none" else _DEVIATIONS * float(np.std(curated.values))
+    if curated.rules.transform != "none" or _LOGARITHM.search(curated.rules.target):
+        return _DECADE
+    return _DEVIATIONS * float(np.std(curated.values))
 
 
 def cliffs(

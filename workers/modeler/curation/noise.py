@@ -3,7 +3,7 @@
 Estimated from replicates, before they are merged. No model is measured to be better than the noise of
 the values it is measured on allows: Brown, Muchmore and Hajduk, Drug Discov. Today 2009, 14, 420;
 Kramer, Kalliokoski, Gedeck and Vulpetti, J. Med. Chem. 2012, 55, 5165; Crusius, Cipcigan and Biggin,
-Faraday Discuss. 2025, 256, 304. Where a molecule was measured more often than once in one place only,
+Faraday Discuss. 2025, doi 10.1039/d4fd00091a. Where a molecule was measured more often than once in one place only,
 this is the scatter within that place; between laboratories it is larger.
 """
 
@@ -118,16 +118,16 @@ def _counted(groups: Sequence[Sequence[Any]], identical: int) -> Noise:
     )
 
 
-def _differences(groups: Sequence[Sequence[float]]) -> tuple[list[float], int]:
+def _differences(groups: Sequence[Sequence[float]]) -> tuple[NDArray[np.float64], int]:
     """Of the pairs within molecules (a hundred records of each at most), and how many are identical."""
-    found: list[float] = []
+    found: list[NDArray[np.float64]] = []
     identical = 0
     for group in groups:
         identical += sum(math.comb(count, 2) for count in Counter(group).values())
-        some = np.asarray(group[:100])
+        some = np.asarray(group[:100], dtype=np.float64)
         rows, columns = np.triu_indices(len(some), 1)
-        found.extend(np.abs(some[rows] - some[columns]).tolist())
-    return found, identical
+        found.append(np.abs(some[rows] - some[columns]))
+    return np.concatenate(found), identical
 
 
 def told(noise: Noise | None) -> Mapping[str, Any] | None:

@@ -165,7 +165,9 @@ def find_style(column: Iterable[Written | None]) -> Style:
     comma = dot = thousands = either = either_dot = 0
     for written in column:
         for numeral in () if written is None else (written.number, written.high):
-            body = "" if numeral is None else numeral.body.replace(" ", "").replace("'", "")
+            if numeral is None or numeral.body.isdigit():
+                continue
+            body = numeral.body.replace(" ", "").replace("'", "")
             if _GROUPED_COMMAS.fullmatch(body):
                 thousands += 1
             elif _EITHER.fullmatch(body):

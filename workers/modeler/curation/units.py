@@ -12,6 +12,7 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 
 #: What a value must be given in, or converted to, for -log10 of it.
 MOLAR = "mol/L"
@@ -154,6 +155,7 @@ _EXPONENT = re.compile(r"[eExX][+-]?[0-9]*|[dD][+-]?[0-9]+")
 _LONGEST = 24
 
 
+@lru_cache(maxsize=1024)
 def unit_of(text: str) -> Unit | None:
     """The unit that `text` is; None where it cannot be one (blank, a phrase, an exponent).
 

@@ -43,10 +43,30 @@ def test_cliffs_are_the_similar_pairs_that_measure_far_apart(transform: str, dec
     assert differences[0] == pytest.approx(max(abs(values[a] - values[b]) for a, b in steep))
 
 
-def test_a_cliff_is_tenfold_where_logarithms_are_modelled_and_two_deviations_elsewhere() -> None:
+def named(target: str, **rules: str) -> float:
+    curated = make(**rules).curated
+    return threshold_of(replace(curated, rules=replace(curated.rules, target=target))) / np.std(
+        curated.values
+    )
+
+
+def test_a_cliff_is_tenfold_where_a_transform_gives_logarithms_and_two_deviations_elsewhere() -> None:
     assert threshold_of(make(transform="log10").curated) == 1.0
-    plain = make().curated
-    assert threshold_of(plain) == 2 * np.std(plain.values)
+    assert named("y") == 2.0
+
+
+@pytest.mark.parametrize(
+    "name", ["pIC50", "pKi", "pchembl_value", "logS", "LogD74", "exp_logBB", "-log(LC50)", "log10 Kd"]
+)
+def test_the_name_of_a_target_may_say_that_it_is_a_logarithm(name: str) -> None:
+    assert named(name) == pytest.approx(1 / np.std(make().curated.values))
+
+
+@pytest.mark.parametrize(
+    "name", ["p_np", "analog", "biological", "toxicology", "catalogue", "logic", "solubility", "price"]
+)
+def test_other_names_do_not(name: str) -> None:
+    assert named(name) == 2.0
 
 
 def test_any_other_class_is_a_cliff() -> None:
