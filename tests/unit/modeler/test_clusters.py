@@ -5,9 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from rdkit import DataStructs
 from rdkit.ML.Cluster import Butina
-from rdkit.SimDivFilters.rdSimDivPickers import LeaderPicker
 
 from molfleet.bundles.similarity import Bits, neighbours
 from molfleet.errors import Code, Rejected
@@ -54,22 +52,6 @@ def test_clusters_of_few_random_bits_are_those_of_rdkit(seed: int, count: int, s
     bits[:, 0] = True
     packed = np.packbits(bits, axis=1, bitorder="little")
     assert as_sets(clusters(packed)) == by_rdkit(packed, 0.6)
-
-
-def test_beyond_the_limit_the_centres_are_those_of_rdkits_leader_picker(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(module, "MAX_EXACT", 10)
-    packed = nci().ecfp4
-    assert packed is not None
-    numbers = clusters(packed)
-    vectors = [DataStructs.CreateFromBinaryText(row.tobytes()) for row in packed]
-    picked = list(LeaderPicker().LazyBitVectorPick(vectors, len(vectors), 0.4))
-    first = [int(np.flatnonzero(numbers == number)[0]) for number in np.unique(numbers)]
-    assert sorted(first) == sorted(picked)
-    matrix = similarity_matrix(packed)
-    centre = dict(zip(np.unique(numbers), first, strict=True))
-    assert all(matrix[row, centre[number]] >= np.float32(0.6) for row, number in enumerate(numbers))
 
 
 def test_more_molecules_than_can_be_clustered_are_refused_with_the_number_that_can(

@@ -14,6 +14,8 @@ from workers.modeler.splits.samples import TEST_FOLD, Indices, Molecules, strata
 #: So many seeded orders of the groups are tried for a test part that has every class and leaves every
 #: class to train on.
 _ORDERS = 20
+#: A fold is full at so many times the mean size of the folds.
+_FULL = 1.1
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,10 @@ def folds_of(
     filled = np.zeros((k_fold, table.shape[1]))
     for group in order:
         growth = filled @ (weights * table[group])
-        fold = int(np.lexsort((filled[:, -1], growth))[0])
+        sizes = filled[:, -1]
+        full = sizes + table[group, -1] > _FULL * table[rest, -1].sum() / k_fold
+        # Where no fold has room, the smallest takes it.
+        fold = int(np.lexsort((sizes, growth, full))[0] if not full.all() else np.argmin(sizes))
         fold_of[group] = fold
         filled[fold] += table[group]
     names = rng.permutation(k_fold)
