@@ -29,22 +29,26 @@ class Blocks:
     folds: tuple[Block, ...]
 
 
-def blocks(title: str, outcome: Outcome, *, fold_ticks: bool = True) -> Blocks:
-    """An empty sheet with its heading; the axes are square and without titles."""
+def blocks(title: str, outcome: Outcome, *, fold_ticks: bool = True, margin: int = 0) -> Blocks:
+    """An empty sheet with its heading; the axes are square and without titles. `margin` is more room to
+    their left and below, for long labels."""
     parts = outcome.parts
     folds = parts[CROSS_VALIDATION].by_fold() if CROSS_VALIDATION in parts else []
-    width = _LEFT + len(parts) * (_SIDE + _GAP) + (_FOLDS if folds else -_GAP + 24)
-    sheet = Sheet(width, _SIDE + _BOTTOM + 92)
+    left, bottom = _LEFT + margin, _BOTTOM + margin
+    width = left + len(parts) * (_SIDE + _GAP) + (_FOLDS if folds else -_GAP + 24)
+    sheet = Sheet(width, _SIDE + bottom + 92)
     subsets = []
     for place, (name, part) in enumerate(parts.items()):
-        axes = sheet.axes(_LEFT + place * (_SIDE + _GAP), _BOTTOM, _SIDE, _SIDE)
+        axes = sheet.axes(left + place * (_SIDE + _GAP), bottom, _SIDE, _SIDE)
         subsets.append(Block(axes, name, part))
-    small = _small(sheet, _LEFT + len(parts) * (_SIDE + _GAP) - 30, folds, fold_ticks)
+    small = _small(sheet, left + len(parts) * (_SIDE + _GAP) - 30, bottom, folds, fold_ticks)
     sheet.heading(title, outcome)
     return Blocks(sheet, tuple(subsets), tuple(small))
 
 
-def _small(sheet: Sheet, left: int, folds: list[tuple[int, Unseen]], ticks: bool) -> list[Block]:
+def _small(
+    sheet: Sheet, left: int, bottom: int, folds: list[tuple[int, Unseen]], ticks: bool
+) -> list[Block]:
     gap = 22
 
     def side_of(across: int) -> int:
@@ -56,8 +60,8 @@ def _small(sheet: Sheet, left: int, folds: list[tuple[int, Unseen]], ticks: bool
     made = []
     for place, (number, part) in enumerate(folds):
         row, column = divmod(place, across)
-        bottom = _BOTTOM + _SIDE - side - row * (side + gap)
-        axes = sheet.axes(left + column * (side + gap), bottom, side, side, size=6, ticks=3)
+        down = bottom + _SIDE - side - row * (side + gap)
+        axes = sheet.axes(left + column * (side + gap), down, side, side, size=6, ticks=3)
         axes.tick_params(length=2, pad=1)
         axes.tick_params(labelleft=ticks and column == 0)
         axes.tick_params(labelbottom=ticks and place + across >= len(folds))

@@ -23,6 +23,8 @@ COLOURS = {CROSS_VALIDATION: BLUE, TEST: ORANGE}
 #: Of the same hues, from few to many.
 MAPS = {CROSS_VALIDATION: "Blues", TEST: "Oranges"}
 _FONT = "DejaVu Sans"
+#: Characters of a text that are looked at; no sheet has room for more.
+_LONGEST = 500
 _MISSING = "\N{WHITE SQUARE}"
 
 
@@ -97,16 +99,22 @@ def plain(text: str) -> str:
     return known.replace("$", r"\$")
 
 
-def elided(text: str, size: float, room: float, weight: str = "normal") -> str:
-    """`text` made plain and cut to `room` pixels at `size` points."""
+def elided(text: str, size: float, room: float, weight: str = "normal", *, ends: bool = False) -> str:
+    """`text` made plain and cut to `room` pixels at `size` points; with `ends`, cut in its middle."""
+    text = text[:_LONGEST]
     if _width(plain(text), size, weight) <= room:
         return plain(text)
     low, high = 0, len(text)
     while low < high:
-        middle = (low + high + 1) // 2
-        fits = _width(plain(text[:middle].rstrip() + "…"), size, weight) <= room
-        low, high = (middle, high) if fits else (low, middle - 1)
-    return plain(text[:low].rstrip() + "…")
+        kept = (low + high + 1) // 2
+        fits = _width(_cut(text, kept, ends), size, weight) <= room
+        low, high = (kept, high) if fits else (low, kept - 1)
+    return _cut(text, low, ends)
+
+
+def _cut(text: str, kept: int, ends: bool) -> str:
+    tail = kept // 2 if ends else 0
+    return plain(f"{text[: kept - tail].rstrip()}…{text[len(text) - tail :].lstrip()}")
 
 
 def _width(text: str, size: float, weight: str) -> float:

@@ -16,7 +16,12 @@ _COUNTED, _NAMED = 12, 25
 
 
 def _confusion(outcome: Outcome) -> bytes:
-    sheet = blocks("Confusion, coloured by share of the true class", outcome, fold_ticks=False)
+    sheet = blocks(
+        "Confusion, coloured by share of the true class",
+        outcome,
+        fold_ticks=False,
+        margin=0 if _level(outcome.labels) else 50,
+    )
     for place, block in enumerate(sheet.subsets):
         _matrix(block, 9 if len(outcome.labels) <= 6 else 7)
         _ticks(block, outcome.labels, named=place == 0)
@@ -48,18 +53,23 @@ def _matrix(block: Block, size: float) -> None:
         block.axes.text(column, row, words, ha="center", va="center", color=colour, fontsize=size)
 
 
+def _level(labels: tuple[str, ...]) -> bool:
+    """Whether the names are written along the axes: there are few, or only numbers."""
+    return len(labels) <= 4 or len(labels) > _NAMED
+
+
 def _ticks(block: Block, labels: tuple[str, ...], *, named: bool) -> None:
     axes, places = block.axes, np.arange(len(labels))
     if len(labels) > _NAMED:
         axes.set_xlabel("Predicted class, by its number")
         return
     size = 8 if len(labels) <= 6 else 6
-    level = len(labels) <= 4
-    # What stands beside an axis has the margin's room, what stands below it that of a column.
-    names = [elided(label, size, 50 if not level else 90) for label in labels]
+    level = _level(labels)
+    # Along an axis a name has the room of a column, across it that of the margin; both its ends are
+    # kept, since classes often differ in their last character.
+    names = [elided(label, size, 380 / len(labels) if level else 92, ends=True) for label in labels]
     axes.set_xticks(places, names, rotation=0 if level else 90, fontsize=size)
-    upright = [elided(label, size, 90 if level else 54) for label in labels]
-    axes.set_yticks(places, upright if named else [""] * len(places), fontsize=size)
+    axes.set_yticks(places, names if named else [""] * len(places), fontsize=size)
     if level:
         axes.tick_params(axis="y", labelrotation=90)
         for tick in axes.get_yticklabels():

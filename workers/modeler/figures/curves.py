@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workers.modeler.algorithms.base import CLASSIFICATION, FloatArray
-from workers.modeler.figures.canvas import BLUE, COLOURS, GREY, PALE, Sheet, elided, fold_colours
+from workers.modeler.figures.canvas import BLUE, COLOURS, GREY, PALE, Sheet, beside, elided, fold_colours
 from workers.modeler.figures.outcome import CROSS_VALIDATION, Outcome, Unseen
 from workers.modeler.figures.picture import Picture
 from workers.modeler.metrics import auc
@@ -61,11 +61,10 @@ class _Kind:
     area: str
     trace: Callable[[NDArray[np.bool_], FloatArray], Curve]
     measure: Callable[[NDArray[np.bool_], FloatArray], float | None]
-    legend: str
     steps: bool = False
 
 
-_ROC = _Kind("ROC", "False positive rate", "True positive rate", "AUC", roc_curve, auc, "lower right")
+_ROC = _Kind("ROC", "False positive rate", "True positive rate", "AUC", roc_curve, auc)
 _PR = _Kind(
     "Precision and recall",
     "Recall",
@@ -73,7 +72,6 @@ _PR = _Kind(
     "AP",
     precision_recall_curve,
     average_precision,
-    "lower left",
     # Between two points of a precision-recall curve there is no line (Davis and Goadrich, 2006).
     steps=True,
 )
@@ -123,7 +121,7 @@ def _line(axes: Any, kind: _Kind, curve: Curve, **style: Any) -> None:
 
 def _draw(kind: _Kind, outcome: Outcome) -> bytes:
     several = len(outcome.labels) > 2
-    sheet = Sheet(1210 if several else 640, 640)
+    sheet = Sheet(1660 if several else 880, 640)
     parts = {name: part.sampled(_SCORES // part.classes) for name, part in outcome.parts.items()}
     axes = _axes(sheet, kind, 64)
     folds = parts[CROSS_VALIDATION].by_fold() if CROSS_VALIDATION in parts else []
@@ -134,16 +132,17 @@ def _draw(kind: _Kind, outcome: Outcome) -> bytes:
     mean = ", mean of classes" if several else ""
     for name, part in parts.items():
         if (found := _curve(kind, part)) is not None:
-            label = f"{name}{mean}: {kind.area} {found[1]:.3f} (n = {len(part):,})"
+            sampled = ", sampled" if len(part) < len(outcome.parts[name]) else ""
+            label = f"{name}{mean}: {kind.area} {found[1]:.3f} (n = {len(part):,}{sampled})"
             _line(axes, kind, found[0], color=COLOURS[name], linewidth=2.2, label=label)
     if kind is _ROC:
         axes.plot([0, 1], [0, 1], color=PALE, linestyle="--", linewidth=1)
     elif not several:
         share = float(np.mean(outcome.unseen[1].actual == 1))
         axes.axhline(share, color=PALE, linestyle="--", linewidth=1, label=f"by lot: {share:.3f}")
-    _legend(axes, kind)
+    _legend(axes)
     if several:
-        _by_class(_axes(sheet, kind, 660), kind, outcome, parts)
+        _by_class(_axes(sheet, kind, 890), kind, outcome, parts)
     sheet.heading(kind.title, outcome)
     if not several:
         sheet.text(16, 578, f"positive: {outcome.labels[1]}", 9, color=GREY)
@@ -161,12 +160,12 @@ def _by_class(axes: Any, kind: _Kind, outcome: Outcome, parts: dict[str, Unseen]
     named = order[:_NAMED]
     for label, colour in zip(named, fold_colours(len(named)), strict=True):
         if (found := _of_class(kind, part, int(label))) is not None:
-            shown = elided(outcome.labels[label], 7.5, 150)
+            shown = elided(outcome.labels[label], 8, 130, ends=True)
             text = f"{shown}: {found[1]:.3f} (n = {counts[label]:,})"
             _line(axes, kind, found[0], color=colour, linewidth=1.4, label=text)
     rest = f"; {len(order) - _NAMED} more in grey" if len(order) > _NAMED else ""
     axes.set_title(f"{name}, each class against the rest{rest}", fontsize=9, loc="left", color=GREY)
-    _legend(axes, kind)
+    _legend(axes)
 
 
 def _axes(sheet: Sheet, kind: _Kind, left: int) -> Any:
@@ -175,10 +174,9 @@ def _axes(sheet: Sheet, kind: _Kind, left: int) -> Any:
     return axes
 
 
-def _legend(axes: Any, kind: _Kind) -> None:
-    handles, labels = axes.get_legend_handles_labels()
-    if handles:
-        axes.legend(handles, labels, loc=kind.legend, fontsize=7.5, framealpha=0.85, edgecolor="none")
+def _legend(axes: Any) -> None:
+    if axes.get_legend_handles_labels()[0]:
+        beside(axes)
     else:
         axes.text(0.5, 0.5, "not defined: one class only", ha="center", color=BLUE, fontsize=9)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -84,8 +85,9 @@ class Outcome:
     baselines: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     importances: Sequence[Importance] = ()
     environments: Mapping[int, Environments] = field(default_factory=dict)
+    _figures: dict[str, dict[str, float]] = field(default_factory=dict, init=False, repr=False)
 
-    @property
+    @cached_property
     def parts(self) -> dict[str, Unseen]:
         """What can be drawn of each subset, cross-validation first; a subset without it is left out."""
         found = {
@@ -108,8 +110,10 @@ class Outcome:
         given = self.scores.get(subset, {}).get(code)
         if given is not None:
             return given
-        part = self.parts[subset]
-        return evaluate(self.task, part.actual, part.outputs).get(code)
+        if subset not in self._figures:
+            part = self.parts[subset]
+            self._figures[subset] = evaluate(self.task, part.actual, part.outputs)
+        return self._figures[subset].get(code)
 
     def baseline(self, code: str, subset: str) -> float | None:
         return self.baselines.get(subset, {}).get(code)
