@@ -4,9 +4,8 @@ Two molecules are alike from an ECFP4 Tanimoto similarity of 0.9 on, and a cliff
 tenfold apart (van Tilborg, Alenicheva and Grisoni, J. Chem. Inf. Model. 2022, 62, 5938): by one, where
 logarithms are modelled, which the transform says or the name of the target (pIC50, logD). Elsewhere it
 takes two standard deviations of the values, close to the mean plus two standard deviations of the
-differences of all pairs (a criterion reviewed by Stumpfe, Hu and
-Bajorath, J. Comput. Aided Mol. Des. 2020, 34, 929). Classes: any
-other class.
+differences of all pairs (a criterion reviewed by Stumpfe, Hu and Bajorath, J. Comput. Aided Mol. Des.
+2020, 34, 929). Classes: any other class.
 """
 
 from __future__ import annotations

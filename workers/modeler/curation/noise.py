@@ -3,8 +3,8 @@
 Estimated from replicates, before they are merged. No model is measured to be better than the noise of
 the values it is measured on allows: Brown, Muchmore and Hajduk, Drug Discov. Today 2009, 14, 420;
 Kramer, Kalliokoski, Gedeck and Vulpetti, J. Med. Chem. 2012, 55, 5165; Crusius, Cipcigan and Biggin,
-Faraday Discuss. 2025, doi 10.1039/d4fd00091a. Where a molecule was measured more often than once in one place only,
-this is the scatter within that place; between laboratories it is larger.
+Faraday Discuss. 2025, doi 10.1039/d4fd00091a. Where molecules were measured again in one place only, this
+is the scatter within that place; between laboratories it is larger.
 """
 
 from __future__ import annotations
