@@ -116,11 +116,3 @@ def metric_rows(
     for m in final:
         lower, upper = intervals.get(m.name, (None, None))
         yield MetricRow(m.subset, "final", m.name, m.value, None, lower, upper, final_baseline.get(m.name))
-
-
-def out_of_fold(partition: Partition, folds: Sequence[Fold], records: int) -> FloatArray:
-    """(records, classes or 1): each training record's output of the model that did not see it; test NaN."""
-    outputs = np.full((records, folds[0].validation.shape[1]), np.nan)
-    for number, fold in enumerate(folds):
-        outputs[partition.validation_of(number)] = fold.validation
-    return outputs

@@ -1,4 +1,4 @@
-"""y-randomization: the whole training again with values that belong to other molecules.
+"""y-randomization: training again with values that belong to other molecules.
 
 A model that scores as well on scrambled values has found nothing (Rücker, Rücker and Meringer, J. Chem.
 Inf. Model. 47 (2007) 2345; Tropsha, Gramatica and Gombar, QSAR Comb. Sci. 22 (2003) 69).
