@@ -16,12 +16,9 @@ _COUNTED, _NAMED = 12, 25
 
 
 def _confusion(outcome: Outcome) -> bytes:
-    sheet = blocks(
-        "Confusion, coloured by share of the true class",
-        outcome,
-        fold_ticks=False,
-        margin=0 if _level(outcome.labels) else 50,
-    )
+    margin = 0 if _level(outcome.labels) else 50
+    title = "Confusion, coloured by share of the true class"
+    sheet = blocks(title, outcome, fold_ticks=False, margin=margin)
     for place, block in enumerate(sheet.subsets):
         _matrix(block, 9 if len(outcome.labels) <= 6 else 7)
         _ticks(block, outcome.labels, named=place == 0)

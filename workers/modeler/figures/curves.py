@@ -18,7 +18,7 @@ from workers.modeler.metrics import auc
 Curve = tuple[FloatArray, FloatArray]
 
 #: Scores that are sorted for one curve, at most; classes whose curves are named.
-_SCORES = 2_000_000
+_SCORES = 1_000_000
 _NAMED = 10
 _GRID = np.linspace(0.0, 1.0, 201)
 #: A curve's points that fall into one of so many squares of its side are one.
@@ -89,7 +89,9 @@ def _curve(kind: _Kind, part: Unseen) -> tuple[Curve, float] | None:
     if len(found) == 1:
         return found[0]
     mean = np.mean([_on_grid(kind, curve) for curve, _ in found], axis=0)
-    return (_GRID, mean), float(np.mean([area for _, area in found]))
+    begins = 1.0 if kind.steps else 0.0
+    curve = np.append(0.0, _GRID), np.append(mean[0] * begins, mean)
+    return curve, float(np.mean([area for _, area in found]))
 
 
 def _on_grid(kind: _Kind, curve: Curve) -> FloatArray:
@@ -129,11 +131,10 @@ def _draw(kind: _Kind, outcome: Outcome) -> bytes:
         if (found := _curve(kind, fold)) is not None:
             label = f"fold {number + 1}: {found[1]:.3f}"
             _line(axes, kind, found[0], color=colour, linewidth=0.8, alpha=0.9, label=label)
-    mean = ", mean of classes" if several else ""
     for name, part in parts.items():
         if (found := _curve(kind, part)) is not None:
             sampled = ", sampled" if len(part) < len(outcome.parts[name]) else ""
-            label = f"{name}{mean}: {kind.area} {found[1]:.3f} (n = {len(part):,}{sampled})"
+            label = f"{name}: {kind.area} {found[1]:.3f} (n = {len(part):,}{sampled})"
             _line(axes, kind, found[0], color=COLOURS[name], linewidth=2.2, label=label)
     if kind is _ROC:
         axes.plot([0, 1], [0, 1], color=PALE, linestyle="--", linewidth=1)
@@ -142,6 +143,7 @@ def _draw(kind: _Kind, outcome: Outcome) -> bytes:
         axes.axhline(share, color=PALE, linestyle="--", linewidth=1, label=f"by lot: {share:.3f}")
     _legend(axes)
     if several:
+        axes.set_title("mean of the classes, each against the rest", fontsize=9, loc="left", color=GREY)
         _by_class(_axes(sheet, kind, 890), kind, outcome, parts)
     sheet.heading(kind.title, outcome)
     if not several:
@@ -164,7 +166,7 @@ def _by_class(axes: Any, kind: _Kind, outcome: Outcome, parts: dict[str, Unseen]
             text = f"{shown}: {found[1]:.3f} (n = {counts[label]:,})"
             _line(axes, kind, found[0], color=colour, linewidth=1.4, label=text)
     rest = f"; {len(order) - _NAMED} more in grey" if len(order) > _NAMED else ""
-    axes.set_title(f"{name}, each class against the rest{rest}", fontsize=9, loc="left", color=GREY)
+    axes.set_title(f"{name}, each class{rest}", fontsize=9, loc="left", color=GREY)
     _legend(axes)
 
 
