@@ -11,7 +11,8 @@ from bench.family import watching
 from bench.featuring import Featuring, Fleet
 from bench.jobs import Done
 from bench.race import Contestant, race, say
-from bench.rivals.skfp_environment import NoEnvironment, versions
+from bench.rivals.environments import NoEnvironment
+from bench.rivals.skfp_environment import SKFP
 
 _ECFP = "ECFP:2048:2"
 _OURS, _RAW = "fleet", "raw RDKit"
@@ -176,7 +177,7 @@ async def measure_descriptors(featuring: Featuring) -> None:
 async def _has_library(featuring: Featuring) -> bool:
     """Whether scikit-fingerprints can be measured; a note says which, or why not."""
     try:
-        found = versions(await featuring.library_python())
+        found = SKFP.versions(await featuring.library_python())
     except NoEnvironment as error:
         note = f"scikit-fingerprints is left out: {error}"
         say(note)

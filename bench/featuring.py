@@ -18,7 +18,7 @@ from bench.molecules import default_cache, many_file
 from bench.race import race
 from bench.report import Options, Report
 from bench.rivals.raw_rdkit import SUPPLIERS, ranges
-from bench.rivals.skfp_environment import interpreter
+from bench.rivals.skfp_environment import SKFP
 from bench.site import ROOT, RunFailed, Site
 from molfleet.local.workers import LocalWorkers
 from molfleet.settings import Settings
@@ -129,4 +129,4 @@ class Featuring:
         """Raises NoEnvironment."""
         if self.chosen.skfp_python is not None:
             return self.chosen.skfp_python
-        return await asyncio.to_thread(interpreter, default_cache())
+        return await asyncio.to_thread(SKFP.interpreter, default_cache())

@@ -1,68 +1,7 @@
-"""scikit-fingerprints in an environment of its own, as its versions may clash with ours."""
+"""scikit-fingerprints in an environment of its own."""
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
+from bench.rivals.environments import Environment
 
-from bench.site import ROOT
-
-_PACKAGE = "scikit-fingerprints==2.1.0"
-_UV = ROOT / ".tools" / "bin" / "uv"
-_PATIENCE_S = 600.0
-_VERSIONS = (
-    "import json, importlib.metadata as m; "
-    "print(json.dumps({n: m.version(n) for n in ('scikit-fingerprints', 'rdkit')}))"
-)
-
-
-class NoEnvironment(Exception):
-    """There is none, and none could be made; the message says why."""
-
-
-def interpreter(cache: Path) -> Path:
-    """The Python of a cached environment, made with the house's uv where it is missing.
-
-    Raises NoEnvironment.
-    """
-    directory = (
-        cache / f"{_PACKAGE.replace('==', '-')}-python{sys.version_info.major}.{sys.version_info.minor}"
-    )
-    python = directory / "bin" / "python"
-    done = directory / "complete"
-    if not done.exists():
-        if not _UV.exists():
-            raise NoEnvironment(f"{_UV.relative_to(ROOT)} is missing (`make setup` brings it)")
-        _run(_UV, "venv", "--quiet", "--clear", "--python", sys.executable, directory)
-        _run(_UV, "pip", "install", "--quiet", "--python", python, _PACKAGE)
-        done.touch()
-    return python
-
-
-def versions(python: Path) -> dict[str, str]:
-    """Of scikit-fingerprints and its RDKit. Raises NoEnvironment."""
-    return dict(json.loads(_run(python, "-c", _VERSIONS)))
-
-
-def _run(*command: str | Path) -> str:
-    environment = dict(os.environ)
-    # What pip was told of a mirror or a certificate holds for uv as well, as in the Makefile.
-    for ours, theirs in (("PIP_INDEX_URL", "UV_DEFAULT_INDEX"), ("PIP_CERT", "SSL_CERT_FILE")):
-        if ours in environment:
-            environment.setdefault(theirs, environment[ours])
-    try:
-        done = subprocess.run(
-            [str(word) for word in command],
-            capture_output=True,
-            text=True,
-            timeout=_PATIENCE_S,
-            env=environment,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise NoEnvironment(f"{Path(command[0]).name}: {error}") from None
-    if done.returncode:
-        raise NoEnvironment(f"{Path(command[0]).name} failed: {done.stderr.strip()[-300:]}")
-    return done.stdout
+SKFP = Environment("scikit-fingerprints==2.1.0", ("scikit-fingerprints", "rdkit"))
