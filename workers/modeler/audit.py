@@ -21,7 +21,7 @@ NEAR_DUPLICATE = 0.9
 CLOSE = 0.8
 #: Of more records a seeded sample is looked at, in the test set and in the folds each: the cost is their
 #: number times that of the training records.
-MAX_RECORDS = 10_000
+MAX_RECORDS = 5_000
 HEADER = ("record", "part", "nearest_training_record", "similarity")
 
 

@@ -42,7 +42,8 @@ def by_column(
         raise _unusable(name, "it names test records and none to train on")
     if told <= {*_TEST, *_TRAINING, *_VALIDATION}:
         return _predefined(name, molecules, words, k_fold, rng)
-    numbers, names = numbered([text or f"molecule {row}" for row, text in enumerate(texts)])
+    # No stripped text ends in a blank, so that none of these is a user's.
+    numbers, names = numbered([text or f"molecule {row} " for row, text in enumerate(texts)])
     groups = Groups(f"column:{name}", f"groups of the column {name!r}", numbers, names, whole=True)
     if not is_test.any():
         return grouped(molecules, groups, share, k_fold, rng)
