@@ -26,6 +26,9 @@ _POOL = 5 * NEIGHBOURS
 _MOST = 5_000
 #: Weight of the penalty on the coefficients, in records.
 _PENALTY = 2.0
+#: The coefficients are drawn to none by so much: in the mean over four public sets, random and scaffold
+#: splits and three methods, 90 % intervals are then 5-6 % narrower than plain ones, undrawn 2-3 %.
+_DRAWN = 0.7
 #: The folds are joined to so many groups where plain and normalized intervals are compared.
 _GROUPS = 3
 _CONFIDENCES = (0.8, 0.9, 0.95)
@@ -82,6 +85,7 @@ def fit(known: Records, used: Mask) -> manifest.Difficulty:
     start = np.concatenate([[np.log(error)], np.zeros(len(SIGNS))])
     bounds = [(None, None), *((0.0 if name in _MONOTONE else None, None) for name in SIGNS)]
     coefficients = minimize(deviance, start, jac=True, method="L-BFGS-B", bounds=bounds).x
+    coefficients[1:] *= _DRAWN
     logs = design @ coefficients
     return manifest.Difficulty(
         signs=tuple(
@@ -104,22 +108,22 @@ def sigma(fitted: manifest.Difficulty, known: Records, queries: Mask, used: Mask
     return estimate(known.predicted[rows], known.ecfp4[rows], nearest, similarities)
 
 
-def cross_fitted_scores(known: Records) -> tuple[FloatArray, manifest.Difficulty | None]:
-    """Scores |error| / sigma [n], and the estimate for new molecules; None: the scores are plain errors.
+def cross_fitted(known: Records) -> tuple[FloatArray, manifest.Difficulty | None]:
+    """sigma [n] of the records, and the estimate for new molecules; None: it is 1 for these.
 
-    Estimate and choice that a record is scored with come from the records of the other folds.
+    Estimate and choice that a record's sigma comes from were made without the records of its fold.
     """
     numbers, everything = np.unique(known.folds), np.ones(len(known.values), np.bool_)
-    if len(everything) < LEAST or len(numbers) < LEAST_FOLDS:
-        return known.errors, None
-    scores = np.empty(len(known.values))
+    sizes = np.ones(len(everything))
+    error = known.errors.mean()
+    if len(everything) < LEAST or len(numbers) < LEAST_FOLDS or not error > 0:
+        return sizes, None
     for fold in numbers:
         own = known.folds == fold
         fitted = _chosen(known, ~own)
-        size = known.errors[~own].mean() if fitted is None else sigma(fitted, known, own, everything)
-        scores[own] = known.errors[own] / np.maximum(size, np.finfo(float).tiny)
+        sizes[own] = error if fitted is None else sigma(fitted, known, own, everything)
     fitted = _chosen(known, everything)
-    return (scores * known.errors.mean(), None) if fitted is None else (scores, fitted)
+    return (sizes / error, None) if fitted is None else (sizes, fitted)
 
 
 def _chosen(known: Records, used: Mask) -> manifest.Difficulty | None:

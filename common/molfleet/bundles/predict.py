@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from molfleet.bundles import conformal, golden
+from molfleet.bundles import golden
 from molfleet.bundles.archive import OpenBundle, open_bundle, refuse
 from molfleet.bundles.composition import mean_of
 from molfleet.bundles.domain import Domain, DomainFigures
@@ -18,6 +18,7 @@ from molfleet.bundles.estimators import Outputs
 from molfleet.bundles.features import Matrix, Molecule, Toolbox
 from molfleet.bundles.loading import featurization_of, groups_of, preparation_of
 from molfleet.bundles.manifest import TargetTransform
+from molfleet.bundles.uncertainty import Uncertainty
 
 Floats = NDArray[np.float64]
 
@@ -58,7 +59,8 @@ class Model:
         self._preparation = preparation_of(bundle)
         self._groups = groups_of(bundle, self._preparation)
         self._domain = _domain(bundle, self._preparation.width)
-        self._scores = _scores(bundle)
+        kept = len(self._domain.index) if self._domain else 0
+        self._uncertainty = Uncertainty(bundle, kept)
         self._positive = made.labels.index(made.positive_label) if made.positive_label else -1
         self._molecules = b""
         if made.applicability_domain:
@@ -72,7 +74,8 @@ class Model:
             if member.preparation
         )
         domain = self._domain.nbytes if self._domain else 0
-        self.nbytes = graphs + prepared + len(self._molecules) + domain + (1 << 16)
+        known = len(self._molecules) + domain + self._uncertainty.nbytes
+        self.nbytes = graphs + prepared + known + (1 << 16)
 
     def outputs(self, features: Matrix) -> Outputs:
         """The estimators' combined outputs [n, 1 or k] for unprepared features, in model space."""
@@ -102,7 +105,8 @@ class Model:
         outputs = self._outputs(features, prepared)
         domain = self._domain.evaluate(prepared, ecfp4) if self._domain else None
         if self.manifest.task == "regression":
-            return self._regression(outputs[:, 0], confidence, domain)
+            half = self._uncertainty.half_widths(outputs[:, 0], ecfp4, domain, confidence)
+            return self._regression(outputs[:, 0], half, domain)
         return self._classification(outputs, confidence, domain)
 
     def analogues(self, ecfp4: NDArray[np.uint8], count: int) -> list[Analogue]:
@@ -116,8 +120,7 @@ class Model:
             found.append(Analogue(smiles, measured, similarity))
         return found
 
-    def _regression(self, raw: Floats, confidence: float, domain: DomainFigures | None) -> Predictions:
-        half = conformal.bound(self._scores[0], confidence) if self._scores else np.inf
+    def _regression(self, raw: Floats, half: Floats, domain: DomainFigures | None) -> Predictions:
         transform = self.manifest.target_transform
         ends = _inverse(raw - half, transform), _inverse(raw + half, transform)
         lower, upper = np.minimum(*ends), np.maximum(*ends)
@@ -135,7 +138,7 @@ class Model:
     def _classification(
         self, outputs: Outputs, confidence: float, domain: DomainFigures | None
     ) -> Predictions:
-        probabilities = np.clip(outputs, 0.0, 1.0)
+        probabilities = self._uncertainty.probabilities(outputs)
         nothing = np.full(len(outputs), np.nan)
         binary = probabilities.shape[1] == 2
         return Predictions(
@@ -144,7 +147,7 @@ class Model:
             probabilities=probabilities,
             lower=nothing,
             upper=nothing,
-            sets=conformal.label_sets(probabilities, self._scores, confidence) if self._scores else None,
+            sets=self._uncertainty.sets(probabilities, confidence),
             domain=domain,
         )
 
@@ -184,18 +187,3 @@ def _domain(bundle: OpenBundle, width: int) -> Domain | None:
     if domain.n_features != width or len(lines) != len(domain.index):
         refuse(f"part {entry.part} does not fit the model's features or molecules")
     return domain
-
-
-def _scores(bundle: OpenBundle) -> list[Floats]:
-    """Sorted calibration scores: one array for regression, one per label for classification."""
-    entry, labels = bundle.manifest.calibration, bundle.manifest.labels
-    if entry is None:
-        return []
-    arrays = bundle.arrays(entry.part)
-    names = [f"scores:{index}" for index in range(len(labels))] or ["residuals"]
-    for name in names:
-        array = arrays.get(name)
-        sound = array is not None and array.ndim == 1 and array.dtype == np.float64
-        if array is None or not sound or np.isnan(array).any() or (np.diff(array) < 0).any():
-            refuse(f"part {entry.part}: {name} is not a sorted array")
-    return [arrays[name] for name in names]
