@@ -110,6 +110,12 @@ def _values(curated: Curated, section: Mapping[str, Any]) -> Iterator[str]:
             f"There are only {distribution['different']} different values; if they are codes, send the "
             "task classification."
         )
+    if 2 * distribution["commonest"]["count"] > distribution["count"]:
+        yield (
+            f"{distribution['commonest']['count']:,} of {distribution['count']:,} values are the same, "
+            f"{distribution['commonest']['value']:g}: whether a molecule has this value may be the better "
+            "question, as a classification."
+        )
     far = section["outliers"]
     if far["count"]:
         first, suspects = far["furthest"][0], far["unit_mistakes"]

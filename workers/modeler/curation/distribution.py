@@ -25,9 +25,11 @@ def value_distribution(curated: Curated) -> dict[str, Any]:
     """In model space; `skewness` is the moment's, 0 for what is symmetric."""
     values: NDArray[np.float64] = curated.values
     mean, sd = float(np.mean(values)), float(np.std(values))
+    different, counts = np.unique(values, return_counts=True)
     return {
         "count": len(values),
-        "different": len(np.unique(values)),
+        "different": len(different),
+        "commonest": {"value": float(different[np.argmax(counts)]), "count": int(np.max(counts))},
         "mean": mean,
         "sd": sd,
         "skewness": float(np.mean(((values - mean) / sd) ** 3)) if sd > 0 else 0.0,

@@ -65,11 +65,13 @@ class Style(Enum):
     #: The same, and commas are known to separate thousands.
     THOUSANDS = "dot, commas between thousands"
     COMMA = "comma"
+    #: The same, and dots are known to separate thousands.
+    COMMA_THOUSANDS = "comma, dots between thousands"
 
 
 @dataclass(frozen=True, slots=True)
 class Numeral:
-    """A number as it is written. `dot` and `comma` are its readings with that decimal sign, if any."""
+    """A number as it is written: `body` with its separators, `power` the power of ten."""
 
     sign: str
     body: str
@@ -78,7 +80,10 @@ class Numeral:
     def text(self, style: Style) -> str | None:
         """The number as float() takes it; None where it is none, or may be another, in that style."""
         plain = self.body.replace(" ", "").replace("'", "")
-        read = _comma(plain) if style is Style.COMMA else _dot(plain, thousands=style is Style.THOUSANDS)
+        if style in (Style.COMMA, Style.COMMA_THOUSANDS):
+            read = _comma(plain, thousands=style is Style.COMMA_THOUSANDS)
+        else:
+            read = _dot(plain, thousands=style is Style.THOUSANDS)
         return None if read is None else f"{self.sign}{read}{'e' + self.power if self.power else ''}"
 
 
@@ -96,8 +101,8 @@ def _dot(body: str, *, thousands: bool) -> str | None:
     return body if _PLAIN_DOT.fullmatch(body) else None
 
 
-def _comma(body: str) -> str | None:
-    if _GROUPED_DOTS.fullmatch(body):
+def _comma(body: str, *, thousands: bool) -> str | None:
+    if _GROUPED_DOTS.fullmatch(body) or (thousands and _EITHER_DOT.fullmatch(body)):
         return body.replace(".", "").replace(",", ".")
     return body.replace(",", ".") if _PLAIN_COMMA.fullmatch(body) else None
 
@@ -159,10 +164,11 @@ def find_style(column: Iterable[Written | None]) -> Style:
     """What the separators of a whole column mean.
 
     Decimal commas are read where at least one number can be nothing else (`0,5`), none has decimals
-    after a dot, and commas are more than dots that may be either. A lone `1,234` is a thousand where
-    another number shows that commas separate thousands (`1,234.5`) and none has a decimal comma.
+    after a dot, and commas are more than dots that may be either (or `1.234,5` shows what those are). A
+    lone `1,234` is a thousand where another number shows that commas separate thousands (`1,234.5`) and
+    none has a decimal comma.
     """
-    comma = dot = thousands = either = either_dot = 0
+    comma = dot = thousands = dotted = either = either_dot = 0
     for written in column:
         for numeral in () if written is None else (written.number, written.high):
             if numeral is None or numeral.body.isdigit():
@@ -170,17 +176,23 @@ def find_style(column: Iterable[Written | None]) -> Style:
             body = numeral.body.replace(" ", "").replace("'", "")
             if _GROUPED_COMMAS.fullmatch(body):
                 thousands += 1
+            elif _GROUPED_DOTS.fullmatch(body):
+                dotted += 1
             elif _EITHER.fullmatch(body):
                 either += 1
             elif _EITHER_DOT.fullmatch(body):
                 either_dot += 1
-            elif "," in body and _comma(body) is not None:
+            elif "," in body and _comma(body, thousands=False) is not None:
                 comma += 1
             elif "." in body and _dot(body, thousands=False) is not None:
                 dot += 1
-    if comma and not dot and not thousands and comma + either > either_dot:
-        return Style.COMMA
-    return Style.THOUSANDS if thousands and not comma else Style.DOT
+    if not dot and not thousands:
+        # One odd text must not make a thousand of every 1.234.
+        if dotted and 10 * (dotted + comma) >= either_dot:
+            return Style.COMMA_THOUSANDS
+        if comma and comma + either > either_dot:
+            return Style.COMMA
+    return Style.THOUSANDS if thousands and not comma and not dotted else Style.DOT
 
 
 def finite(text: str) -> float | None:

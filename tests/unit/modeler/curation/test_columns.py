@@ -54,9 +54,9 @@ def test_what_has_no_logarithm_is_rejected_not_crashed() -> None:
 
 
 def test_decimal_commas_are_read_where_the_whole_column_has_them() -> None:
-    result = curated([*(value.replace(".", ",") for value in VALUES), "1.234,5", "1,234"])
-    assert result.values.tolist() == [*map(float, VALUES), 1234.5, 1.234]
-    assert result.reading.decimal == "comma"
+    result = curated([*(value.replace(".", ",") for value in VALUES), "1.234,5", "1,234", "2.500"])
+    assert result.values.tolist() == [*map(float, VALUES), 1234.5, 1.234, 2500.0]
+    assert result.reading.decimal == "comma, dots between thousands"
 
 
 def test_a_separator_that_may_mean_either_is_rejected_with_that_reason() -> None:

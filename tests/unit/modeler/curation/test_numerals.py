@@ -132,7 +132,12 @@ def test_zero_negative_classes_and_what_may_mean_not_detected_are_not_missing(te
         (["1.5", "2"], Style.DOT),
         (["1,5", "2,25", "3"], Style.COMMA),
         (["1,5", "1,234"], Style.COMMA),
-        (["1.234,5", "2"], Style.COMMA),
+        (["1.234,5", "2"], Style.COMMA_THOUSANDS),
+        (["1.234,5", "2.500", "3.500", "7,5"], Style.COMMA_THOUSANDS),
+        (["1.234,5", "2.5"], Style.DOT),
+        (["1.234.567", *["2.345"] * 11], Style.DOT),
+        (["1.234.567", *["2.345"] * 10], Style.COMMA_THOUSANDS),
+        (["1.234,5", "1,234.5"], Style.DOT),
         (["0,123", "1,234"], Style.COMMA),
         (["1,5", "2.5"], Style.DOT),
         (["1,5", "2,555.1"], Style.DOT),
@@ -157,6 +162,8 @@ def test_only_what_the_whole_column_shows_decides_what_a_comma_is(
         ("1,234", Style.THOUSANDS, 1234.0),
         ("1,234", Style.DOT, None),
         ("1.234", Style.COMMA, None),
+        ("1.234", Style.COMMA_THOUSANDS, 1234.0),
+        ("1.5", Style.COMMA_THOUSANDS, None),
         ("1.234,5", Style.COMMA, 1234.5),
         ("1 234,5", Style.COMMA, 1234.5),
         ("1,5", Style.THOUSANDS, None),
@@ -201,4 +208,4 @@ def test_thousands_separators_change_nothing(value: float) -> None:
 def test_the_same_number_with_continental_separators_is_the_same_in_their_style(value: float) -> None:
     text = f"{value:,.4f}"
     swapped = text.translate(str.maketrans(",.", ".,"))
-    assert number(swapped, Style.COMMA) == float(text.replace(",", ""))
+    assert number(swapped, Style.COMMA_THOUSANDS) == float(text.replace(",", ""))

@@ -117,6 +117,7 @@ def test_the_robust_deviation_is_the_normal_one_and_survives_many_equal_values()
         (make(), "No molecule was measured twice"),
         (make(transform="p"), "above 1 mol/L"),
         (make(value=lambda text: f"{10 ** (len(text) / 3):.3g}"), "target_transform log10"),
+        (make(value=lambda text: "0" if len(text) < 13 else weight(text)), "values are the same, 0"),
         (make(value=lambda text: str(len(text) % 3 + 7)), "only 3 different values"),
         (make(extra=[(text, weight(text)) for text in smiles()[:20]]), "copies of one measurement"),
         (make(extra=[(text, str(float(weight(text)) + 90)) for text in smiles()]), "better than R2"),
