@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -107,7 +108,18 @@ def sections(plan: Plan, learned: Learned) -> dict[str, Any]:
         others=learned.dataset.rejects,
         seed=plan.seed,
     )
-    return {"curation": curation, **learned.sections}
+    return {name: _plain(of) for name, of in {"curation": curation, **learned.sections}.items()}
+
+
+def _plain(value: Any) -> Any:
+    """What JSON can hold: a figure that is no number is null."""
+    if isinstance(value, Mapping):
+        return {str(name): _plain(of) for name, of in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(of) for of in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def metadata(plan: Plan, learned: Learned, sections: Mapping[str, Any]) -> dict[str, str]:
