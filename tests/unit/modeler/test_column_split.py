@@ -86,6 +86,10 @@ def test_a_whole_large_group_is_held_out_where_the_groups_are_few() -> None:
     assert len({row % 6 for row in found.test}) == 1
 
 
+def test_a_group_somewhat_larger_than_the_test_set_asked_for_is_held_out_all_the_same() -> None:
+    assert len(partition([f"{number % 4}" for number in range(60)], share=0.2, k_fold=3).test) == 15
+
+
 def test_the_first_record_of_a_molecule_speaks_for_it() -> None:
     found = partition(["test", "train"] + ["train"] * 20, molecules=[0, 0, *range(1, 21)])
     assert found.test.tolist() == [0, 1]

@@ -108,6 +108,14 @@ def test_replicates_stay_with_their_molecule(split: Split) -> None:
 
 
 @each_split
+def test_molecules_may_be_numbered_in_any_order(split: Split) -> None:
+    once = nci()
+    other = replace(once, molecules=np.random.default_rng(2).permutation(len(once.values)))
+    folds = [split.partition(samples, 0.2, 5, 1).folds for samples in (once, other)]
+    assert np.array_equal(folds[0], folds[1])
+
+
+@each_split
 def test_every_part_of_real_classes_has_both(split: Split) -> None:
     """The shares are the nearest in folds of many groups; a lone benzene ring is a fold of one."""
     samples = as_classes(nci())
