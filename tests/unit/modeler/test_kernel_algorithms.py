@@ -116,7 +116,7 @@ def test_kernel_ridge_is_that_of_scikit_learn() -> None:
 
 
 def test_support_vector_regression_is_that_of_scikit_learn_on_the_standardized_target() -> None:
-    model = fitted("supportvectormachineregressor", c=2.0, epsilon=0.2)
+    model = fitted("supportvectormachineregressor", C=2.0, epsilon=0.2)
     mean, unit = ACTIVITY.mean(), ACTIVITY.std()
     oracle = SVR(kernel="precomputed", C=2.0, epsilon=0.2)
     oracle.fit(similarities(model.expansion, X), (ACTIVITY - mean) / unit)
@@ -128,7 +128,7 @@ def test_support_vector_regression_is_that_of_scikit_learn_on_the_standardized_t
 @pytest.mark.parametrize("weight", ["balanced", "none"])
 def test_the_order_of_a_classifiers_probabilities_is_that_of_scikit_learns_decisions(weight: str) -> None:
     few = (np.quantile(ACTIVITY, 0.75) <= ACTIVITY).astype(int)
-    model = fitted("supportvectormachineclassifier", few, c=2.0, class_weight=weight)
+    model = fitted("supportvectormachineclassifier", few, C=2.0, class_weight=weight)
     oracle = SVC(kernel="precomputed", C=2.0, class_weight=None if weight == "none" else weight)
     oracle.fit(similarities(model.expansion, X), few)
     decision = oracle.decision_function(similarities(model.expansion, others()))

@@ -66,8 +66,8 @@ REGRESSOR = Algorithm(
     display_name="Kernel ridge regression",
     task=REGRESSION,
     parameters=(
-        Parameter("alpha", "number", 0.1, "Strength of the L2 penalty.", 1e-6, 1e6),
-        *mixing(0.3, 1.0),
+        Parameter("alpha", "number", 0.03, "Strength of the L2 penalty.", 1e-6, 1e6),
+        *mixing(0.15, 1.5),
         landmarks_parameter(2_000),
     ),
     build=_regressor,

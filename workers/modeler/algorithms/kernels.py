@@ -79,8 +79,10 @@ def fit_space(x: Matrix, continuous: NDArray[np.bool_] | None) -> Space:
     Columns that are the same everywhere are no part of the distance; they are of the counts, since an
     unseen molecule may have what no training molecule has.
     """
-    whole = (x >= 0).all(axis=0) & (x == np.rint(x)).all(axis=0)
-    fingerprint = whole if continuous is None else whole & ~continuous
+    fingerprint = np.ones(x.shape[1], np.bool_) if continuous is None else ~continuous
+    for start in range(0, len(x), _ROWS):
+        block = x[start : start + _ROWS]
+        fingerprint &= ((block >= 0) & (block == np.rint(block))).all(axis=0)
     others = np.flatnonzero(~fingerprint)
     columns = np.clip(x[:, others].astype(np.float64), -1e30, 1e30)
     deviation = columns.std(axis=0)

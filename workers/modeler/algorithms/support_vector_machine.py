@@ -54,7 +54,7 @@ BEYOND = (
     "squared losses in the primal"
 )
 
-_C = Parameter("c", "number", 1.0, "Cost of a molecule on the wrong side of its margin.", 1e-6, 1e6)
+_C = Parameter("C", "number", 1.0, "Cost of a molecule on the wrong side of its margin.", 1e-6, 1e6)
 _EPSILON = Parameter(
     "epsilon",
     "number",
@@ -68,7 +68,7 @@ _EPSILON = Parameter(
 def _learn_values(
     parameters: Mapping[str, Any], seed: int, space: Space, rows: Encoded, y: FloatArray
 ) -> Expansion:
-    mix, cost, epsilon = mixture(space, parameters), parameters["c"], parameters["epsilon"]
+    mix, cost, epsilon = mixture(space, parameters), parameters["C"], parameters["epsilon"]
     mean, unit = float(y.mean()), float(y.std()) or 1.0
     values = (y - mean) / unit
     if len(rows) <= MAX_RECORDS:
@@ -115,7 +115,7 @@ class _Exact:
     def _machine(self) -> SVC:
         return SVC(
             kernel="precomputed",
-            C=self._parameters["c"],
+            C=self._parameters["C"],
             class_weight=class_weight(self._parameters),
             cache_size=_CACHE,
         )
@@ -144,7 +144,7 @@ class _Primal:
     def _solve(
         self, features: NDArray[np.float32], positive: NDArray[np.bool_]
     ) -> tuple[FloatArray, float]:
-        cost = np.full(len(positive), float(self._parameters["c"]))
+        cost = np.full(len(positive), float(self._parameters["C"]))
         if class_weight(self._parameters):
             sizes = np.where(positive, positive.sum(), (~positive).sum())
             cost *= len(positive) / (2.0 * sizes)
