@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
@@ -14,7 +15,8 @@ def catalogue(
     code: Annotated[str, typer.Argument(help="One row of that kind, with all that is known of it.")] = "",
     json: frame.Json = False,
     markdown: Annotated[
-        bool, typer.Option("--markdown", help="The table of docs/FEATURIZERS.md, for any kind.")
+        bool,
+        typer.Option("--markdown", help="The table of a document such as docs/FEATURIZERS.md."),
     ] = False,
 ) -> None:
     """List featurizers, algorithms, splits and whatever else the installed workers know by name.
@@ -97,26 +99,42 @@ def _show_one(row: dict[str, Any]) -> None:
 
 def _markdown(rows: list[dict[str, Any]]) -> str:
     """A table of what is known of each row."""
-    lines = [
-        "| Code | What it is | Gives | Parameters: default (allowed) | Source |",
-        "|---|---|---|---|---|",
-    ]
+    columns = _METHOD_COLUMNS if any("task" in row for row in rows) else _COLUMNS
+    lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
     for row in rows:
-        code = f"`{row['code']}`"
-        if row["aliases"]:
-            code += f", also {', '.join(f'`{alias}`' for alias in row['aliases'])}"
-        parameters = [
-            f"`{name}` {_default(default)}{_bounds(row.get('allowed', {}).get(name, ''))}"
-            for name, default in row["parameters"].items()
-        ]
-        cells = (code, row["text"], _gives(row), ", ".join(parameters), row.get("paper", ""))
-        lines.append(f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |")
+        cells = (tell(row).replace("|", "/") for tell in columns.values())
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def _code(row: dict[str, Any]) -> str:
+    also = f", also {', '.join(f'`{alias}`' for alias in row['aliases'])}" if row["aliases"] else ""
+    return f"`{row['code']}`{also}"
+
+
+def _parameters(row: dict[str, Any]) -> str:
+    return ", ".join(
+        f"`{name}` {_default(default)}{_bounds(row.get('allowed', {}).get(name, ''))}"
+        for name, default in row["parameters"].items()
+    )
+
+
+def _what(row: dict[str, Any]) -> str:
+    """A family is its members; which one does the work is decided by the task."""
+    return " or ".join(f"`{code}`" for code in row["members"]) if "members" in row else row["text"]
+
+
+def _records(row: dict[str, Any]) -> str:
+    if "max_records" not in row:
+        return ""
+    return f"{row['max_records']:,}; {row.get('beyond') or 'more are refused'}"
 
 
 def _bounds(allowed: str) -> str:
     """What a parameter allows, in brackets, where its default does not say it."""
-    brief = allowed.removeprefix("a whole number from ").removeprefix("a number from ")
+    brief = allowed
+    for words in ("a whole number from ", "an integer from ", "a number from "):
+        brief = brief.removeprefix(words)
     return f" ({brief})" if brief not in ("", "true or false") else ""
 
 
@@ -129,3 +147,21 @@ def _default(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return "none" if value is None else str(value)
+
+
+_COLUMNS: dict[str, Callable[[dict[str, Any]], str]] = {
+    "Code": _code,
+    "What it is": lambda row: row["text"],
+    "Gives": _gives,
+    "Parameters: default (allowed)": _parameters,
+    "Source": lambda row: row.get("paper", ""),
+}
+_METHOD_COLUMNS: dict[str, Callable[[dict[str, Any]], str]] = {
+    "Code": _code,
+    "What it is": _what,
+    "Task": lambda row: row.get("task", ""),
+    "Hyper-parameters: default (allowed)": _parameters,
+    "Standardizes descriptors": lambda row: _default(row["scales"]) if "scales" in row else "",
+    "Records at most": _records,
+    "Part": lambda row: row.get("kind", ""),
+}

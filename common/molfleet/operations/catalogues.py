@@ -10,13 +10,15 @@ from typing import Any
 from molfleet.catalogue import Catalogue
 
 _TEXTS = ("title", "display_name", "summary", "description")
-_FURTHER = ("kind", "dimension", "paper")
+_FURTHER = ("kind", "dimension", "paper", "task", "family", "scales", "max_records", "beyond")
 
 
 def installed() -> dict[str, list[dict[str, Any]]]:
     """Rows by kind: `code`, `aliases`, `text`, `parameters` {name: default}, and more where a row has it.
 
-    Featurizers also have `kind`, `dimension`, `paper`, `allowed` {name: text} and `about` {name: text}.
+    Featurizers also have `kind`, `dimension`, `paper`; algorithms `kind` (of the bundle's part), `task`,
+    `family`, `scales`, `max_records`, `beyond`; families of them `members` [code]; and whatever has
+    parameters `allowed` {name: text} and `about` {name: text}.
 
     A catalogue is a module's constant; it is found once the worker that uses it is imported. Several of
     one kind are taken together. Workers whose extra is not installed are left out.
@@ -53,8 +55,10 @@ def _row(row: Any) -> dict[str, Any]:
         if hasattr(parameter, "name") and hasattr(parameter, "default")
     ]
     further: dict[str, Any] = {
-        name: value for name in _FURTHER if isinstance(value := getattr(row, name, None), str)
+        name: value for name in _FURTHER if isinstance(value := getattr(row, name, None), (str, bool, int))
     }
+    if members := _members(row):
+        further["members"] = [member.code for member in members]
     if all(hasattr(parameter, "allowed") for parameter in parameters):
         further["allowed"] = {parameter.name: parameter.allowed for parameter in parameters}
         further["about"] = {parameter.name: parameter.doc for parameter in parameters}

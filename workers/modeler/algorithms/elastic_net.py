@@ -32,7 +32,7 @@ _L1_RATIO = Parameter(
 _MAX_ITER = Parameter("max_iter", "integer", 500, "Steps of the solver (FISTA) at most.", 1, 1_000_000)
 
 #: The largest step, in parts of the largest weight, after which the solver rests.
-_TOLERANCE = 1e-4
+_TOLERANCE = 1e-5
 
 
 def minimize(

@@ -9,7 +9,9 @@ from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
 
 from workers.modeler.algorithms.base import CLASSIFICATION, REGRESSION, Algorithm, Run
 from workers.modeler.algorithms.random_forest import (
+    BEYOND,
     CLASS_WEIGHT,
+    ROWS_PER_TREE,
     Forest,
     arguments,
     export_classifier,
@@ -43,14 +45,18 @@ CLASSIFIER = Algorithm(
     build=_classifier,
     export=export_classifier,
     any_block=True,
+    max_records=ROWS_PER_TREE,
+    beyond=BEYOND,
 )
 REGRESSOR = Algorithm(
     code="extratreesregressor",
     family="extratrees",
     display_name="Extra trees regressor",
     task=REGRESSION,
-    parameters=parameters_with(1 / 3),
+    parameters=parameters_with(0.3),
     build=_regressor,
     export=export_regressor,
     any_block=True,
+    max_records=ROWS_PER_TREE,
+    beyond=BEYOND,
 )

@@ -15,7 +15,7 @@ from workers.modeler.algorithms.class_weights import CLASS_WEIGHT, weighted
 _PARAMETERS = (
     Parameter("n_estimators", "integer", 500, "Boosting rounds.", 1, 20_000),
     Parameter("learning_rate", "number", 0.05, "Weight of each round.", 1e-5, 1.0),
-    Parameter("max_depth", "integer", 6, "Greatest depth of a tree.", 1, 100),
+    Parameter("max_depth", "integer", 5, "Greatest depth of a tree.", 1, 100),
     Parameter("min_samples_leaf", "integer", 3, "Fewest rows in a leaf.", 1, 1_000_000),
     Parameter("subsample", "number", 0.7, "Part of the rows that each round sees.", 0.01, 1.0),
     Parameter(

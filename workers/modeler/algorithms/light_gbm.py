@@ -16,11 +16,11 @@ from workers.modeler.algorithms.class_weights import CLASS_WEIGHT, class_weight
 _PARAMETERS = (
     Parameter("n_estimators", "integer", 400, "Boosting rounds.", 1, 20_000),
     Parameter("learning_rate", "number", 0.05, "Weight of each round.", 1e-5, 1.0),
-    Parameter("num_leaves", "integer", 31, "Most leaves of a tree.", 2, 4_096),
+    Parameter("num_leaves", "integer", 20, "Most leaves of a tree.", 2, 4_096),
     Parameter("max_depth", "integer", None, "Greatest depth of a tree; null: no limit.", 1, 1_000),
     Parameter("min_child_samples", "integer", 5, "Fewest rows in a leaf.", 1, 1_000_000),
     Parameter("subsample", "number", 0.8, "Part of the rows that each round sees.", 0.01, 1.0),
-    Parameter("colsample_bytree", "number", 0.5, "Part of the features that each tree sees.", 0.001, 1.0),
+    Parameter("colsample_bytree", "number", 0.3, "Part of the features that each tree sees.", 0.001, 1.0),
     Parameter("reg_alpha", "number", 0.0, "Strength of the L1 penalty.", 0.0, 1e6),
     Parameter("reg_lambda", "number", 1.0, "Strength of the L2 penalty.", 0.0, 1e6),
 )

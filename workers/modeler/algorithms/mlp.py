@@ -28,7 +28,7 @@ _PARAMETERS = (
         "What the units compute.",
         choices=("relu", "tanh", "logistic"),
     ),
-    Parameter("alpha", "number", 1e-3, "Strength of the L2 penalty.", 0.0, 1e6),
+    Parameter("alpha", "number", 1.0, "Strength of the L2 penalty.", 0.0, 1e6),
     Parameter("learning_rate_init", "number", 1e-3, "Step size of Adam.", 1e-7, 1.0),
     Parameter("batch_size", "integer", 64, "Rows of a step.", 1, 100_000),
     Parameter("max_iter", "integer", 60, "Passes over the rows at most.", 1, 10_000),

@@ -62,7 +62,7 @@ class BinnedNaiveBayes:
         self.columns, self.edges = _questions(x, _continuous(x, self._continuous), self._bins)
         self._first = np.append(True, self.columns[1:] != self.columns[:-1])
         members = np.equal.outer(self.classes_, y)
-        parts = np.random.default_rng(self._seed).integers(_PARTS, size=len(y))
+        parts = np.random.default_rng((self._seed, _PARTS)).integers(_PARTS, size=len(y))
         yes = np.stack([self._counts(x, members & (parts == part)) for part in range(_PARTS)])
         sizes = np.stack([(members & (parts == part)).sum(axis=1) for part in range(_PARTS)])
         self.weights, self.bias = self._model(yes.sum(axis=0), sizes.sum(axis=0))
@@ -182,7 +182,7 @@ CLASSIFIER = Algorithm(
     task=CLASSIFICATION,
     parameters=(
         Parameter("alpha", "number", 1.0, "Rows added to each bin of a column in each class.", 1e-9, 1e6),
-        Parameter("bins", "integer", 8, "Bins of a descriptor, as many rows in each.", 2, 256),
+        Parameter("bins", "integer", 16, "Bins of a descriptor, as many rows in each.", 2, 256),
         Parameter(
             "temperature",
             "number",

@@ -14,6 +14,7 @@ from workers.modeler.algorithms.base import CLASSIFICATION, REGRESSION, Algorith
 #: Rows that a tree sees at most where the command does not say: trees of all of 100,000 molecules make
 #: models of hundreds of megabytes, and are hardly better.
 ROWS_PER_TREE = 20_000
+BEYOND = "beyond, each tree is grown on so many of them, drawn anew"
 
 CLASS_WEIGHT = Parameter(
     "class_weight",
@@ -124,15 +125,19 @@ CLASSIFIER = Algorithm(
     build=_classifier,
     export=export_classifier,
     any_block=True,
+    max_records=ROWS_PER_TREE,
+    beyond=BEYOND,
 )
-# A third of the features is Breiman's own choice for regression; scikit-learn tries all of them.
+# About a third of the features is Breiman's own choice for regression; scikit-learn tries all of them.
 REGRESSOR = Algorithm(
     code="randomforestregressor",
     family="randomforest",
     display_name="Random forest regressor",
     task=REGRESSION,
-    parameters=parameters_with(1 / 3),
+    parameters=parameters_with(0.3),
     build=_regressor,
     export=export_regressor,
     any_block=True,
+    max_records=ROWS_PER_TREE,
+    beyond=BEYOND,
 )
