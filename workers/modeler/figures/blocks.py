@@ -49,13 +49,15 @@ def blocks(title: str, outcome: Outcome, *, fold_ticks: bool = True, margin: int
 def _small(
     sheet: Sheet, left: int, bottom: int, folds: list[tuple[int, Unseen]], ticks: bool
 ) -> list[Block]:
+    if not folds:
+        return []
     gap = 22
 
     def side_of(across: int) -> int:
         down = -(-len(folds) // across)
         return min((_FOLDS - 20 - gap * (across - 1)) // across, (_SIDE - gap * (down - 1)) // down)
 
-    across = max(range(1, len(folds) + 1), key=side_of, default=1)
+    across = max(range(1, len(folds) + 1), key=side_of)
     side = side_of(across)
     made = []
     for place, (number, part) in enumerate(folds):

@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 import matplotlib
-from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.ticker import MaxNLocator
@@ -118,7 +118,12 @@ def _cut(text: str, kept: int, ends: bool) -> str:
 
 
 def _width(text: str, size: float, weight: str) -> float:
-    font = get_font(findfont(FontProperties(family=_FONT, weight=weight)))
-    font.set_size(size, DPI)
-    font.set_text(text.replace(r"\$", "$"))
-    return float(font.get_width_height()[0]) / 64
+    font = FontProperties(family=_FONT, weight=weight, size=size)
+    width, *_ = _ruler().get_text_width_height_descent(text.replace(r"\$", "$"), font, ismath=False)
+    return float(width)
+
+
+@cache
+def _ruler() -> Any:
+    untyped: Any = RendererAgg
+    return untyped(1, 1, DPI)
