@@ -25,7 +25,7 @@ def neighbourhood(targets: np.ndarray = VALUES, **voting: Any) -> Neighbourhood:
         prior=targets.mean(axis=0),
         count=5,
         power=3.0,
-        shrinkage=0.01,
+        shrinkage=0.1,
         probabilities=targets.shape[1] > 1,
     )
     mixture = Mixture(0.6, 0.4, 0.0, 0.0, 0.0004)
@@ -54,9 +54,9 @@ def test_the_prediction_is_the_mean_of_the_nearest_weighted_by_a_power_of_simila
         query = model.space.encode(row[np.newaxis])
         similarity = References(model.rows).similarities(query, model.mixture)[0].tolist()
         nearest = sorted(range(ROWS), key=lambda place: (-similarity[place], place))[:5]
-        above = 0.01 * VALUES.mean() + sum(similarity[n] ** 3 * VALUES[n, 0] for n in nearest)
-        below = 0.01 + sum(similarity[n] ** 3 for n in nearest)
-        assert found[0] == pytest.approx(above / below, rel=1e-12)
+        above = sum(similarity[n] ** 3 * VALUES[n, 0] for n in nearest)
+        below = sum(similarity[n] ** 3 for n in nearest)
+        assert found[0] == pytest.approx(0.9 * above / below + 0.1 * VALUES.mean(), rel=1e-12)
 
 
 def test_of_molecules_that_are_the_same_the_first_count() -> None:
@@ -108,7 +108,8 @@ def test_a_row_with_a_gap_has_no_output() -> None:
         ({"targets": np.full_like(VALUES, np.nan)}, "targets has values that are not finite"),
         ({"targets": np.empty((ROWS, 0)), "prior": np.empty(0)}, "targets is empty"),
         ({"targets": -CLASSES, "prior": np.ones(3)}, "votes for classes are negative"),
-        ({"targets": CLASSES, "prior": np.array([1.0, 0.0, 1.0])}, "a class has no prior"),
+        ({"targets": CLASSES, "prior": np.array([1.0, -1.0, 1.0])}, "votes for classes are negative"),
+        ({"shrinkage": np.array([1.5])}, "shrinkage is 1.5"),
         ({"prior": np.zeros(2)}, "prior is float64"),
         ({"count": np.array([0.0])}, "count is 0"),
         ({"count": np.array([1e18])}, "count is 1e"),

@@ -23,19 +23,21 @@ from workers.modeler.algorithms.kernels import fit_space, gram, mixing, mixture
 
 _ROWS = 512
 
-_PARAMETERS = (
-    Parameter("n_neighbors", "integer", 8, "Molecules that vote.", 1, 10_000),
-    Parameter("power", "number", 4.0, "A neighbour's weight is its similarity to this power.", 0.0, 100.0),
-    Parameter(
-        "shrinkage",
-        "number",
-        0.01,
-        "Weight of the mean of all training molecules beside the neighbours.",
-        0.0,
-        1e3,
-    ),
-    *mixing(0.5, 1.0),
-)
+
+def _parameters(count: int, shrinkage: float, share: float, length_scale: float) -> tuple[Parameter, ...]:
+    return (
+        Parameter("n_neighbors", "integer", count, "Molecules that vote.", 1, 10_000),
+        Parameter("power", "number", 8.0, "A neighbour weighs its similarity to this power.", 0.0, 100.0),
+        Parameter(
+            "shrinkage",
+            "number",
+            shrinkage,
+            "Part that the mean of all training molecules has in what is said.",
+            0.0,
+            1.0,
+        ),
+        *mixing(share, length_scale),
+    )
 
 
 class Neighbours:
@@ -72,12 +74,9 @@ class Neighbours:
             nearest = np.argsort(-similarities, axis=1, kind="stable")[:, : voting.count]
             weights = np.take_along_axis(similarities, nearest, axis=1) ** voting.power
             votes = np.einsum("rk,rkd->rd", weights, voting.targets[nearest])
-            votes += voting.shrinkage * voting.prior
-            total = weights.sum(axis=1, keepdims=True) + voting.shrinkage
-            if voting.probabilities:
-                total = np.where(total > 0, votes.sum(axis=1, keepdims=True), 0.0)
-            spoken = np.divide(votes, total, out=np.tile(voting.prior, (len(votes), 1)), where=total > 0)
-            outputs[start : start + _ROWS] = spoken
+            total = (votes if voting.probabilities else weights).sum(axis=1, keepdims=True)
+            said = np.divide(votes, total, out=np.tile(voting.prior, (len(votes), 1)), where=total > 0)
+            outputs[start : start + _ROWS] = (1 - voting.shrinkage) * said + voting.shrinkage * voting.prior
         return outputs
 
 
@@ -113,7 +112,7 @@ CLASSIFIER = Algorithm(
     family="nearestneighbors",
     display_name="Nearest neighbors classifier",
     task=CLASSIFICATION,
-    parameters=(*_PARAMETERS, CLASS_WEIGHT),
+    parameters=(*_parameters(20, 0.05, 0.7, 1.5), CLASS_WEIGHT),
     build=NeighboursClassifier,
     export=_export,
     kind="neighbours",
@@ -125,7 +124,7 @@ REGRESSOR = Algorithm(
     family="nearestneighbors",
     display_name="Nearest neighbors regressor",
     task=REGRESSION,
-    parameters=_PARAMETERS,
+    parameters=_parameters(12, 0.0, 0.2, 0.7),
     build=NeighboursRegressor,
     export=_export,
     kind="neighbours",

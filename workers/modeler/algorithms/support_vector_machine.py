@@ -54,11 +54,15 @@ BEYOND = (
     "squared losses in the primal"
 )
 
-_C = Parameter("C", "number", 1.0, "Cost of a molecule on the wrong side of its margin.", 1e-6, 1e6)
+
+def _cost(default: float) -> Parameter:
+    return Parameter("C", "number", default, "Cost of a molecule beyond its margin.", 1e-6, 1e6)
+
+
 _EPSILON = Parameter(
     "epsilon",
     "number",
-    0.1,
+    0.05,
     "Deviation that is free, in standard deviations of the target.",
     0.0,
     10.0,
@@ -190,7 +194,7 @@ CLASSIFIER = Algorithm(
     family="supportvectormachine",
     display_name="Support vector machine classifier",
     task=CLASSIFICATION,
-    parameters=(_C, *mixing(0.5, 1.0), landmarks_parameter(1_000), CLASS_WEIGHT),
+    parameters=(_cost(3.0), *mixing(0.5, 1.0), landmarks_parameter(1_000), CLASS_WEIGHT),
     build=_classifier,
     export=export,
     kind="kernel",
@@ -204,7 +208,7 @@ REGRESSOR = Algorithm(
     family="supportvectormachine",
     display_name="Support vector regression",
     task=REGRESSION,
-    parameters=(_C, _EPSILON, *mixing(0.3, 1.0), landmarks_parameter(1_000)),
+    parameters=(_cost(10.0), _EPSILON, *mixing(0.15, 1.5), landmarks_parameter(1_000)),
     build=_regressor,
     export=export,
     kind="kernel",

@@ -21,9 +21,9 @@ _MAX_NEIGHBOURS = 100_000
 
 @dataclass(frozen=True)
 class Voting:
-    """What the nearest say. `targets` [n, d] are values, or votes for classes; `prior` [d] is what is
-    said where nothing is similar. The `count` most similar rows (of equals the first) weigh
-    similarity ** `power` each, the prior `shrinkage`."""
+    """What the nearest say. `targets` [n, d] are values, or votes for classes. The `count` most similar
+    rows (of equals the first) weigh similarity ** `power` each. `prior` [d] is what is said where nothing
+    is similar, and has the part `shrinkage` of what is said elsewhere."""
 
     targets: Floats
     prior: Floats
@@ -36,13 +36,11 @@ class Voting:
         """Outputs [d] of one query from its similarities [n]."""
         nearest = self.nearest(similarities)
         weights = np.maximum(similarities[nearest], 0.0) ** self.power
-        total = float(weights.sum()) + self.shrinkage
+        votes = (weights[:, np.newaxis] * self.targets[nearest]).sum(axis=0)
+        total = float((votes if self.probabilities else weights).sum())
         if total <= 0.0:
             return self.prior
-        shares = (weights[:, np.newaxis] * self.targets[nearest]).sum(axis=0) + self.shrinkage * self.prior
-        if self.probabilities:
-            total = float(shares.sum())
-        return np.asarray(shares / total)
+        return np.asarray((1.0 - self.shrinkage) * (votes / total) + self.shrinkage * self.prior)
 
     def nearest(self, similarities: Floats) -> NDArray[np.int64]:
         """The rows of the `count` highest similarities, highest first, equals in their order."""
@@ -94,12 +92,12 @@ class Neighbourhood:
             prior=tensors.take("prior", np.float64, (width,)),
             count=int(tensors.take_number("count", 1, _MAX_NEIGHBOURS)),
             power=tensors.take_number("power", 0.0, 1e3),
-            shrinkage=tensors.take_number("shrinkage", 0.0, 1e6),
+            shrinkage=tensors.take_number("shrinkage", 0.0, 1.0),
             probabilities=width > 1,
         )
         tensors.done()
-        if width > 1 and ((targets < 0).any() or (voting.prior <= 0).any()):
-            raise ValueError("votes for classes are negative, or a class has no prior")
+        if width > 1 and ((targets < 0).any() or (voting.prior < 0).any()):
+            raise ValueError("votes for classes are negative")
         return cls(space, rows, mixture, voting)
 
 
