@@ -7,17 +7,20 @@ parts take hours on two cores (chemprop above all); `--quick` is a look at all o
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 
+from bench import training_cost, training_domain, training_intervals
 from bench.molecules import default_cache
 from bench.race import say
 from bench.report import Report
 from bench.training_kept import Kept
 from bench.training_options import TrainingOptions, chosen_of
+from bench.training_ours import Ours, every, prepare
+from bench.training_outputs import Unseen, unseen
 from bench.training_scores import RIVAL_NAMES, Scores
-from bench.training_sets import SETS, Material, read
+from bench.training_sets import K_FOLD, SETS, Material, read
 from bench.training_standings import add_figures, choose, table
 
 #: Who runs where nobody is named.
@@ -47,7 +50,53 @@ def scores(chosen: TrainingOptions, load: Load, report: Report) -> None:
     )
 
 
-PARTS: Mapping[str, Callable[[TrainingOptions, Load, Report], None]] = {"scores": scores}
+def intervals(chosen: TrainingOptions, load: Load, report: Report) -> None:
+    counts = {"random": chosen.random_splits, "scaffold": chosen.scaffold_splits}
+    for name in chosen.sets:
+        for split in chosen.splits:
+            found = [
+                training_intervals.held(one, seed)
+                for seed, one in enumerate(_unseen(chosen, load(name), split, counts[split]))
+            ]
+            training_intervals.add_figures(report, SETS[name], split, chosen.method, found)
+    report.notes.append(
+        f"intervals and sets: as sealed by TrainModel, {K_FOLD} folds; plain: one width for all, from the "
+        "same out-of-fold errors, and uncalibrated probabilities"
+    )
+
+
+def domain(chosen: TrainingOptions, load: Load, report: Report) -> None:
+    found = {}
+    for name in chosen.sets:
+        data = prepare(_method(chosen), load(name)).data
+        found[name] = [
+            training_domain.judged(one, data, seed)
+            for seed, one in enumerate(_unseen(chosen, load(name), "scaffold", chosen.scaffold_splits))
+        ]
+    training_domain.add_figures(report, found, chosen.method)
+
+
+def cost(chosen: TrainingOptions, load: Load, report: Report) -> None:
+    methods = [one for one in every() if chosen.wants(one.name)]
+    training_cost.cost(chosen, methods, report)
+
+
+def _method(chosen: TrainingOptions) -> Ours:
+    return Ours(*chosen.method.split(":"))
+
+
+def _unseen(chosen: TrainingOptions, material: Material, split: str, count: int) -> Iterator[Unseen]:
+    for seed in range(count):
+        say(f"{material.of.name}, {split}, seed {seed}, {chosen.method}: every fold and the test set")
+        yield unseen(_method(chosen), material, split, seed, chosen.threads, chosen.keep / "outputs")
+
+
+PARTS: Mapping[str, Callable[[TrainingOptions, Load, Report], None]] = {
+    "scores": scores,
+    "intervals": intervals,
+    "domain": domain,
+    "cost": cost,
+}
 
 
 def measure(chosen: TrainingOptions) -> Report:
@@ -61,9 +110,8 @@ def measure(chosen: TrainingOptions) -> Report:
     report.notes += [f"{name} is left out: {SETS[name].file} is not on this machine" for name in absent]
     chosen = replace(chosen, sets=tuple(name for name in chosen.sets if name not in absent))
     for part in chosen.parts:
-        if part in PARTS:
-            say(f"--- {part}")
-            PARTS[part](chosen, load, report)
+        say(f"--- {part}")
+        PARTS[part](chosen, load, report)
         if chosen.json is not None:
             report.write(chosen.json)
     return report

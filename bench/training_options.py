@@ -14,6 +14,9 @@ from bench.training_sets import FIVE, SETS
 
 PARTS = ("scores", "intervals", "domain", "cost")
 SPLITS = ("random", "scaffold")
+#: Fast, and among the best.
+METHOD = "lightgbm:ECFC+DESC"
+_SPLITS_OF_INTERVALS = {"random": 20, "scaffold": 10}
 #: So many molecules of a set at most in a quick look.
 _QUICK_MOLECULES = 300
 
@@ -29,6 +32,9 @@ class TrainingOptions(Options):
     threads: int
     keep: Path
     chemprop_python: Path | None
+    method: str
+    random_splits: int
+    scaffold_splits: int
     large: int
     patience_s: float
 
@@ -58,6 +64,13 @@ def chosen_of(
     )
     made.add_argument("--chemprop-python", type=Path, help="a Python that has chemprop")
     made.add_argument(
+        "--method", default=METHOD, metavar="NAME", help=f"of the intervals and the domain ({METHOD})"
+    )
+    for split, number in _SPLITS_OF_INTERVALS.items():
+        made.add_argument(
+            f"--{split}-splits", type=count, metavar="N", help=f"of the intervals and the domain ({number})"
+        )
+    made.add_argument(
         "--large", type=count, default=100_000, metavar="N", help="molecules of the large set (100,000)"
     )
     made.add_argument(
@@ -78,6 +91,9 @@ def chosen_of(
         threads=found.threads,
         keep=found.keep or default_cache() / "training",
         chemprop_python=found.chemprop_python,
+        method=found.method,
+        random_splits=found.random_splits or (2 if quick else _SPLITS_OF_INTERVALS["random"]),
+        scaffold_splits=found.scaffold_splits or (2 if quick else _SPLITS_OF_INTERVALS["scaffold"]),
         large=2_000 if quick else found.large,
         patience_s=float(found.patience),
     )
