@@ -25,6 +25,8 @@ MAX_COUNT = 255
 REACH = 5.0
 _EXACT_IN_FLOAT32 = 2**24
 _MAX_COLUMNS = 1 << 20
+#: Rows that are encoded at once; bounds the copies.
+_ROWS = 1_024
 
 
 def grid_limit(columns: int) -> int:
@@ -68,11 +70,16 @@ class Space:
 
     def encode(self, features: Matrix) -> Encoded:
         """Features [n, width] without NaN; infinite values stand at the ends."""
-        counts = np.clip(np.rint(features[:, self.fingerprint]), 0, MAX_COUNT).astype(np.uint8)
+        counts = np.empty((len(features), len(self.fingerprint)), np.uint8)
+        grid = np.empty((len(features), len(self.continuous)), np.int8)
         limit = grid_limit(len(self.continuous))
-        with np.errstate(over="ignore"):
-            steps = (features[:, self.continuous].astype(np.float64) - self.center) * self.scale
-        return Encoded(counts, np.clip(np.rint(steps), -limit, limit).astype(np.int8))
+        for start in range(0, len(features), _ROWS):
+            rows = slice(start, start + _ROWS)
+            counts[rows] = np.clip(np.rint(features[rows, self.fingerprint]), 0, MAX_COUNT)
+            with np.errstate(over="ignore"):
+                steps = (features[rows, self.continuous].astype(np.float64) - self.center) * self.scale
+            grid[rows] = np.clip(np.rint(steps), -limit, limit)
+        return Encoded(counts, grid)
 
     def arrays(self) -> dict[str, Array]:
         return {
