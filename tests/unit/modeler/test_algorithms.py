@@ -1,102 +1,109 @@
-from __future__ import annotations
+"""The catalogue of algorithms: names, hyper-parameters, and that each learns what can be learned."""
 
-from typing import Any
+from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from molfleet.bundles.estimators import OnnxPredictor
 from molfleet.errors import Code, Rejected
-from tests.unit.modeler.support import features_of_bioactive
+from tests.unit.modeler.algorithm_problems import BY_HEART, every_algorithm, fitted, law
 from workers.modeler.algorithms import ALGORITHMS, METHODS
 from workers.modeler.algorithms.base import Algorithm, Run
-from workers.modeler.algorithms.light_gbm import round_down
-from workers.modeler.exactness import TOLERANCE, perturbed, require_exact
 from workers.modeler.metrics import evaluate
-from workers.modeler.preparation import SCALERS, fit_preparation
 
-#: What lets an algorithm learn forty molecules by heart, where its defaults are meant not to.
-BY_HEART = {
-    "lightgbmclassifier": {"min_child_samples": 1, "n_estimators": 50, "learning_rate": 0.2},
-    "lightgbmregressor": {"min_child_samples": 1, "n_estimators": 50, "learning_rate": 0.2},
-    "ridgeregression": {"alpha": 0.01},
-    "randomforestclassifier": {"n_estimators": 30},
-    "randomforestregressor": {"n_estimators": 30},
+#: Log loss or RMSE on 100 rows of the law y = 3 x1 - 2 x2, learned from 300 with all defaults and seed 7.
+#: Another value means another model: of new defaults, or of another release of a library.
+REFERENCE: dict[str, float] = {
+    "naivebayesclassifier": 0.3533,
+    "logisticregression": 0.3106,
+    "ridgeregression": 0.0703,
+    "elasticnetclassifier": 0.2467,
+    "elasticnetregressor": 0.0112,
+    "adaboostclassifier": 0.4643,
+    "adaboostregressor": 0.3315,
+    "randomforestclassifier": 0.2452,
+    "randomforestregressor": 0.3553,
+    "extratreesclassifier": 0.2827,
+    "extratreesregressor": 0.3334,
+    "gradientboostingclassifier": 0.1507,
+    "gradientboostingregressor": 0.2194,
+    "extremegradientboostingclassifier": 0.0670,
+    "extremegradientboostingregressor": 0.1342,
+    "lightgbmclassifier": 0.0842,
+    "lightgbmregressor": 0.1380,
+    "mlpclassifier": 0.3424,
+    "mlpregressor": 0.0774,
+    "nearestneighborsclassifier": 0.3871,
+    "nearestneighborsregressor": 0.4200,
+    "supportvectormachineclassifier": 0.1676,
+    "supportvectormachineregressor": 0.1020,
+    "kernelridgeregressor": 0.1166,
+    "gaussianprocessclassifier": 0.1229,
+    "gaussianprocessregressor": 0.0104,
 }
-every_algorithm = pytest.mark.parametrize("algorithm", tuple(ALGORITHMS), ids=lambda row: row.code)
+#: Which of them must find the law to three digits.
+LINEAR = {"ridgeregression": {"alpha": 1e-6}, "elasticnetregressor": {"alpha": 1e-6}}
 
 
-def problem(algorithm: Algorithm, classes: int = 2) -> tuple[np.ndarray, np.ndarray]:
-    """Fingerprints beside descriptors of forty molecules, and what is to be learned of them.
-
-    Dense arithmetic gets them scaled, as it should; trees get the raw values, where thresholds matter.
-    """
-    features, activity = features_of_bioactive(40)
-    if not algorithm.any_block:
-        features = fit_preparation(SCALERS.get("standard"), features).apply(features)
-    if algorithm.task == "regression":
-        return features, activity
-    edges = np.quantile(activity, np.arange(1, classes) / classes)
-    return features, np.searchsorted(edges, activity)
-
-
-def fitted(
-    algorithm: Algorithm, classes: int = 2, threads: int = 1, **given: Any
-) -> tuple[Any, np.ndarray, np.ndarray]:
-    x, y = problem(algorithm, classes)
-    parameters = algorithm.resolve({**BY_HEART.get(algorithm.code, {}), **given})
-    return algorithm.fit(x, y, parameters, Run(7, threads)), x, y
+def judged_on_the_law(algorithm: Algorithm, **given: float) -> dict[str, float]:
+    x, continuous, y = law(algorithm, 400)
+    model = algorithm.fit(x[:300], y[:300], algorithm.resolve(given), Run(7, 1, continuous))
+    return evaluate(algorithm.task, y[300:], algorithm.outputs(model, x[300:]))
 
 
 @every_algorithm
 def test_every_algorithm_can_learn_forty_molecules_by_heart(algorithm: Algorithm) -> None:
     estimator, x, y = fitted(algorithm)
     figures = evaluate(algorithm.task, y, algorithm.outputs(estimator, x))
-    assert figures.get("AUC", 1.0) > 0.99
+    assert figures.get("AUC", 1.0) > 0.98
     assert figures.get("R2", 1.0) > 0.85
 
 
 @every_algorithm
-@pytest.mark.parametrize("classes", [2, 3])
-def test_the_exported_graph_predicts_what_the_estimator_does_on_seen_and_unseen_rows(
-    algorithm: Algorithm, classes: int
-) -> None:
-    estimator, x, y = fitted(algorithm, classes)
-    graph = algorithm.export(estimator, x.shape[1])
-    unseen = perturbed(x, x.max(axis=0) > 1, seed=3)
-    assert require_exact(algorithm, estimator, graph, [x, unseen], float(np.std(y))) < TOLERANCE / 5
+def test_every_algorithm_finds_a_linear_law_as_well_as_ever_with_its_defaults(algorithm: Algorithm) -> None:
+    figures = judged_on_the_law(algorithm)
+    assert figures.get("AUC", 1.0) > 0.93
+    assert figures.get("R2", 1.0) > 0.78
+    found = figures["LOG_LOSS" if algorithm.task == "classification" else "RMSE"]
+    assert found == pytest.approx(REFERENCE.get(algorithm.code), abs=0.005), "the value for REFERENCE"
 
 
-@every_algorithm
-def test_the_same_seed_gives_the_same_bytes_with_one_thread_or_two(algorithm: Algorithm) -> None:
-    few = {p.name: 10 for p in algorithm.parameters if p.name == "n_estimators"}
-    graphs = []
-    for threads in (1, 2, 2):
-        estimator, x, _ = fitted(algorithm, threads=threads, **few)
-        graphs.append(algorithm.export(estimator, x.shape[1]))
-    assert graphs[0] == graphs[1] == graphs[2]
-
-
-@every_algorithm
-def test_an_algorithm_that_claims_any_block_gives_the_same_bits_in_blocks_and_one_by_one(
-    algorithm: Algorithm,
-) -> None:
-    estimator, x, _ = fitted(algorithm)
-    graph = algorithm.export(estimator, x.shape[1])
-    unseen = perturbed(x, x.max(axis=0) > 1, seed=3)
-    blocks, rows = (OnnxPredictor(graph, x.shape[1], any_block)(unseen) for any_block in (True, False))
-    if algorithm.any_block:
-        assert np.array_equal(blocks, rows)
-    else:
-        assert np.allclose(blocks, rows, rtol=1e-4, atol=1e-4)
+@pytest.mark.parametrize("code", LINEAR)
+def test_linear_methods_find_the_coefficients_of_a_linear_law_to_three_digits(code: str) -> None:
+    algorithm = ALGORITHMS.get(code)
+    x, continuous, y = law(algorithm, 400)
+    model = algorithm.fit(x, y, algorithm.resolve(LINEAR[code]), Run(7, 1, continuous))
+    unit = np.std(3 * x[:, 1] - 2 * x[:, 2])
+    changes = algorithm.outputs(model, np.eye(8, dtype=np.float32)) - algorithm.outputs(
+        model, np.zeros((1, 8), dtype=np.float32)
+    )
+    assert changes[:, 0] * unit == pytest.approx([0, 3, -2, 0, 0, 0, 0, 0], abs=1e-3)
 
 
 @every_algorithm
 def test_no_rows_give_no_outputs_of_the_right_width(algorithm: Algorithm) -> None:
     estimator, x, _ = fitted(algorithm, classes=3)
     assert algorithm.outputs(estimator, x[:0]).shape == (0, 3 if algorithm.task == "classification" else 1)
+
+
+@pytest.mark.parametrize(
+    "algorithm",
+    [row for row in ALGORITHMS if "class_weight" in {parameter.name for parameter in row.parameters}],
+    ids=lambda row: row.code,
+)
+def test_a_rare_class_is_believed_more_where_classes_count_equally(algorithm: Algorithm) -> None:
+    x, continuous, _ = law(algorithm, 400)
+    noisy = x[:, 1] + np.random.default_rng(5).normal(size=400)
+    y = (noisy > np.quantile(noisy, 0.85)).astype(int)
+    few = {
+        name: value for name, value in BY_HEART.get(algorithm.code, {}).items() if name == "n_estimators"
+    }
+    believed = []
+    for weight in ("balanced", "none"):
+        parameters = algorithm.resolve({**few, "class_weight": weight})
+        model = algorithm.fit(x[:300], y[:300], parameters, Run(7, 1, continuous))
+        believed.append(algorithm.outputs(model, x[300:])[:, 1].mean())
+    assert believed[0] > believed[1]
 
 
 @every_algorithm
@@ -106,11 +113,31 @@ def test_the_defaults_of_every_algorithm_are_allowed_by_its_own_bounds(algorithm
 
 
 @every_algorithm
+def test_every_hyper_parameter_is_explained_and_bounded(algorithm: Algorithm) -> None:
+    for parameter in algorithm.parameters:
+        assert parameter.doc.endswith(".")
+        if parameter.kind in ("integer", "number"):
+            assert parameter.minimum is not None
+            assert parameter.maximum is not None
+        if parameter.kind == "text":
+            assert parameter.choices
+
+
+@every_algorithm
 def test_an_unknown_hyper_parameter_is_refused_with_those_that_exist(algorithm: Algorithm) -> None:
     with pytest.raises(Rejected) as caught:
         algorithm.resolve({"nonsense": 1})
     assert caught.value.code == Code.UNKNOWN_NAME
     assert all(parameter.name in caught.value.message for parameter in algorithm.parameters)
+
+
+@every_algorithm
+def test_a_hyper_parameter_that_is_refused_by_name_is_not_one_that_is_taken(algorithm: Algorithm) -> None:
+    assert not {parameter.name for parameter in algorithm.parameters} & set(algorithm.refused)
+    for name in algorithm.refused:
+        with pytest.raises(Rejected, match=name) as caught:
+            algorithm.resolve({name: True})
+        assert caught.value.code == Code.INVALID_COMMAND
 
 
 @pytest.mark.parametrize(
@@ -124,15 +151,15 @@ def test_an_unknown_hyper_parameter_is_refused_with_those_that_exist(algorithm: 
         ("randomforestclassifier", {"max_features": float("nan")}),
         ("randomforestclassifier", {"class_weight": ["balanced"]}),
         ("lightgbmregressor", {"learning_rate": 2}),
-        ("lightgbmregressor", {"linear_tree": True}),
-        ("lightgbmregressor", {"zero_as_missing": True}),
-        ("lightgbmregressor", {"boosting": "rf"}),
         ("ridgeregression", {"alpha": -1.0}),
+        ("mlpclassifier", {"activation": "identity"}),
+        ("adaboostregressor", {"loss": "cubic"}),
+        ("elasticnet", {"l1_ratio": 1.5}),
     ],
 )
-def test_a_hyper_parameter_out_of_bounds_or_refused_is_named(method: str, given: dict) -> None:
+def test_a_hyper_parameter_out_of_bounds_is_named(method: str, given: dict) -> None:
     with pytest.raises(Rejected) as caught:
-        ALGORITHMS.get(method).resolve(given)
+        METHODS.get(method).members[0].resolve(given)
     assert caught.value.code == Code.INVALID_COMMAND
     assert next(iter(given)) in caught.value.message
 
@@ -152,37 +179,38 @@ def test_a_whole_number_given_as_a_double_is_taken_as_an_integer() -> None:
         ("RandomForest", "regression", "randomforestregressor"),
         ("randomforestclassifier", "classification", "randomforestclassifier"),
         ("lightgbm", "classification", "lightgbmclassifier"),
+        ("xgboost", "regression", "extremegradientboostingregressor"),
+        ("adaboost", "classification", "adaboostclassifier"),
+        ("mlp", "regression", "mlpregressor"),
     ],
 )
 def test_a_family_takes_its_member_from_the_task(name: str, task: str, code: str) -> None:
     assert METHODS.get(name).algorithm(task).code == code
 
 
+@pytest.mark.parametrize(
+    ("code", "tasks"),
+    [
+        ("naivebayes", {"classification"}),
+        ("linearregression", {"classification", "regression"}),
+        ("decisiontree", {"classification", "regression"}),
+        ("randomforestclassifier", {"classification"}),
+        ("randomforestregressor", {"regression"}),
+        ("supportvectormachineclassifier", {"classification"}),
+        ("supportvectormachineregressor", {"regression"}),
+        ("nearestneighborsclassifier", {"classification"}),
+        ("nearestneighborsregressor", {"regression"}),
+        ("extremegradientboostingclassifier", {"classification"}),
+        ("extremegradientboostingregressor", {"regression"}),
+        ("elasticnet", {"classification", "regression"}),
+        ("kernelridgeregressor", {"regression"}),
+    ],
+)
+def test_the_codes_of_the_old_services_still_name_a_method(code: str, tasks: set[str]) -> None:
+    assert set(METHODS.get(code).tasks) == tasks
+
+
 def test_a_method_is_not_bent_to_a_task_that_it_does_not_do() -> None:
     with pytest.raises(Rejected) as caught:
         METHODS.get("randomforestclassifier").algorithm("regression")
     assert caught.value.code == Code.INVALID_COMMAND
-
-
-@given(
-    st.floats(allow_nan=False, allow_infinity=False, min_value=-1e38, max_value=1e38),
-    st.integers(-2, 2),
-)
-def test_a_rounded_threshold_asks_every_float32_the_same_question(threshold: float, steps: int) -> None:
-    x = np.float32(threshold)
-    for _ in range(abs(steps)):
-        x = np.nextafter(x, np.float32(np.inf * np.sign(steps)))
-    rounded = round_down(threshold)
-    assert float(np.float32(rounded)) == rounded
-    assert (float(x) <= threshold) == (float(x) <= rounded)
-
-
-def test_a_graph_of_another_model_does_not_pass_the_gate() -> None:
-    algorithm = ALGORITHMS.get("ridgeregression")
-    estimator, x, y = fitted(algorithm)
-    other = algorithm.fit(x, y + 0.01 * np.std(y), algorithm.resolve({"alpha": 0.01}), Run(7, 1))
-    with pytest.raises(Rejected) as caught:
-        require_exact(algorithm, estimator, algorithm.export(other, x.shape[1]), [x], float(np.std(y)))
-    assert caught.value.code == Code.INTERNAL
-    assert not caught.value.retryable
-    assert float(caught.value.details["largest_difference"]) == pytest.approx(0.01, rel=0.01)

@@ -12,6 +12,7 @@ import xgboost
 from workers.modeler.algorithms import onnx_trees
 from workers.modeler.algorithms.base import CLASSIFICATION, REGRESSION, Algorithm, Parameter, Run
 from workers.modeler.algorithms.class_weights import CLASS_WEIGHT, weighted
+from workers.modeler.algorithms.column_shares import COLUMN_SHARE, column_share
 
 _PARAMETERS = (
     Parameter("n_estimators", "integer", 400, "Boosting rounds.", 1, 20_000),
@@ -20,7 +21,7 @@ _PARAMETERS = (
     Parameter("min_child_weight", "number", 1.0, "Least weight (sum of hessians) of a leaf.", 0.0, 1e9),
     Parameter("gamma", "number", 0.0, "Least gain of a split.", 0.0, 1e9),
     Parameter("subsample", "number", 0.8, "Part of the rows that each round sees.", 0.01, 1.0),
-    Parameter("colsample_bytree", "number", 0.3, "Part of the features that each tree sees.", 0.001, 1.0),
+    COLUMN_SHARE,
     Parameter("reg_alpha", "number", 0.0, "Strength of the L1 penalty.", 0.0, 1e6),
     Parameter("reg_lambda", "number", 1.0, "Strength of the L2 penalty.", 0.0, 1e6),
 )
@@ -39,7 +40,14 @@ _REFUSED = {
 
 def _arguments(parameters: Mapping[str, Any], run: Run) -> dict[str, Any]:
     given = {name: value for name, value in parameters.items() if name != "class_weight"}
-    return {**given, "tree_method": "hist", "random_state": run.seed, "n_jobs": run.threads, "verbosity": 0}
+    return {
+        **given,
+        **column_share(parameters["colsample_bytree"], run),
+        "tree_method": "hist",
+        "random_state": run.seed,
+        "n_jobs": run.threads,
+        "verbosity": 0,
+    }
 
 
 def _classifier(parameters: Mapping[str, Any], run: Run) -> Any:

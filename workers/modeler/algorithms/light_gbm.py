@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from workers.modeler.algorithms import onnx_trees
 from workers.modeler.algorithms.base import CLASSIFICATION, REGRESSION, Algorithm, Parameter, Run
 from workers.modeler.algorithms.class_weights import CLASS_WEIGHT, class_weight
+from workers.modeler.algorithms.column_shares import COLUMN_SHARE, column_share
 
 _PARAMETERS = (
     Parameter("n_estimators", "integer", 400, "Boosting rounds.", 1, 20_000),
@@ -20,7 +21,7 @@ _PARAMETERS = (
     Parameter("max_depth", "integer", None, "Greatest depth of a tree; null: no limit.", 1, 1_000),
     Parameter("min_child_samples", "integer", 5, "Fewest rows in a leaf.", 1, 1_000_000),
     Parameter("subsample", "number", 0.8, "Part of the rows that each round sees.", 0.01, 1.0),
-    Parameter("colsample_bytree", "number", 0.3, "Part of the features that each tree sees.", 0.001, 1.0),
+    COLUMN_SHARE,
     Parameter("reg_alpha", "number", 0.0, "Strength of the L1 penalty.", 0.0, 1e6),
     Parameter("reg_lambda", "number", 1.0, "Strength of the L2 penalty.", 0.0, 1e6),
 )
@@ -37,6 +38,7 @@ def _arguments(parameters: Mapping[str, Any], run: Run) -> dict[str, Any]:
     depth = parameters["max_depth"]
     return {
         **parameters,
+        **column_share(parameters["colsample_bytree"], run),
         "max_depth": -1 if depth is None else depth,
         "subsample_freq": 1 if parameters["subsample"] < 1 else 0,
         "random_state": run.seed,
