@@ -64,6 +64,7 @@ def seal(model_id: str, plan: Plan, learned: Learned, about: About, path: Path, 
         [smiles[row] for row in training],
         [_measured(plan, learned, int(row)) for row in training],
         seed=plan.seed,
+        molecules=problem.samples.molecules[training],
     )
     parts["domain.npz"], parts["domain.tsv"] = fitted.part, fitted.molecules
     parts["calibration.npz"] = pack(_calibration(learned))

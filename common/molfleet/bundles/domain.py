@@ -69,13 +69,14 @@ def fit(
     *,
     seed: int,
     quantile: float = 0.05,
+    molecules: NDArray[np.int64] | None = None,
 ) -> DomainFit:
-    """The domain of a training set of n molecules. Needs scikit-learn (training only).
+    """The domain of a training set of n records. Needs scikit-learn (training only).
 
     `features` [n, m] are the model's features after its own preparation; bits are taken as they are,
     all other columns in standard deviations, NaN as the column's mean. `packed_ecfp4` is uint8 [n, 256],
-    bitorder little. `measured` is the target as text (value or label). Of more than 20,000 molecules
-    a sample drawn with `seed` is kept.
+    bitorder little. `measured` is the target as text (value or label). `molecules` [n] are numbers:
+    records of one are no neighbours of each other. Of more than 20,000 a sample drawn with `seed` is kept.
     """
     count = len(features)
     if not (count == len(packed_ecfp4) == len(smiles) == len(measured)) or count == 0:
@@ -83,7 +84,8 @@ def fit(
     kept = kept_rows(count, seed)
     bits = np.ascontiguousarray(packed_ecfp4[kept], np.uint8)
     space, points = _fit_space(features if len(kept) == count else features[kept], seed)
-    alone = _leave_one_out(bits)
+    own = np.arange(count) if molecules is None else molecules
+    alone = _leave_one_out(bits, own[kept])
     components = points.shape[1]
     return DomainFit(
         similarity_threshold=float(np.quantile(alone, quantile)) if len(alone) > 1 else 0.0,
@@ -101,11 +103,10 @@ def _field(text: str) -> str:
     return " ".join(text.split())
 
 
-def _leave_one_out(bits: Bits) -> Floats:
-    """Highest similarity of each fingerprint to the others, with all the digits that `evaluate` has."""
-    if len(bits) < 2:
+def _leave_one_out(bits: Bits, own: NDArray[np.int64]) -> Floats:
+    """Highest similarity of each fingerprint to others', with all the digits that `evaluate` has."""
+    if len(np.unique(own)) < 2:
         return np.empty(0)
-    own = np.arange(len(bits))
     nearest = bits[neighbours(bits, bits, 1, query_groups=own, reference_groups=own).rows[:, 0]]
     common = np.bitwise_count(bits & nearest).sum(axis=1, dtype=np.int64)
     union = np.bitwise_count(bits | nearest).sum(axis=1, dtype=np.int64)

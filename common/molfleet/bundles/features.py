@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,6 +43,11 @@ class Toolbox:
     def featurizer(self, text: str) -> Featurizer:
         return self._featurizers[text]
 
+    def columns(self, featurization: Featurization) -> tuple[str, ...]:
+        """The properties of a record that its featurizers look at, each once."""
+        read = (name for spec in featurization.specs for name in self._featurizers[spec].reads)
+        return tuple(dict.fromkeys(read))
+
     def standardize(self, mol: Chem.Mol, level: str) -> Chem.Mol:
         """A standardized copy of `mol`. RDKit's errors pass through."""
         if level not in self._standardizers:
@@ -52,11 +58,13 @@ class Toolbox:
 class Molecule:
     """One parsed structure, standardized and featurized as far as anybody asks, and never twice.
 
-    Methods raise what RDKit raises on a molecule that it cannot treat.
+    `properties` are what its record says besides, as text, for models that also take columns. Methods
+    raise what RDKit raises on a molecule that it cannot treat.
     """
 
-    def __init__(self, mol: Chem.Mol, tools: Toolbox) -> None:
+    def __init__(self, mol: Chem.Mol, tools: Toolbox, properties: Mapping[str, str] | None = None) -> None:
         self.parsed = mol
+        self.properties = properties or {}
         self._tools = tools
         self._standardized: dict[str, Chem.Mol] = {}
         self._packed: dict[tuple[str, str], Packed] = {}
@@ -73,9 +81,16 @@ class Molecule:
         """The packed row of one featurizer, shape [width]."""
         key = (level, spec)
         if key not in self._packed:
-            mol = self.standardized(level)
-            self._packed[key] = self._tools.featurizer(spec).calculate(mol)
+            featurizer = self._tools.featurizer(spec)
+            if featurizer.needs == "record":
+                self._packed[key] = featurizer.calculate_record(self.properties)
+            else:
+                self._packed[key] = featurizer.calculate(self.standardized(level))
         return self._packed[key]
+
+    def familiar(self, featurization: Featurization) -> bool:
+        """Whether the record's properties hold nothing, such as a category, that a model cannot know."""
+        return all(self._tools.featurizer(spec).knows(self.properties) for spec in featurization.specs)
 
     def ecfp4(self, level: str) -> NDArray[np.uint8]:
         """The packed fingerprint of the applicability domain, uint8 [256]."""

@@ -7,6 +7,7 @@ RDKit's descriptors do between releases, and the model must be trained again.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -46,17 +47,20 @@ def verify(model: Model, bundle: OpenBundle, tools: Toolbox) -> None:
             f"and {outputs[row, column]:.6g} when it was made",
             reason="golden",
         )
-    for smiles, row in zip(golden.smiles, features, strict=True):
-        _compare(model, smiles, row, tools)
+    properties: Sequence[Mapping[str, str]] = golden.properties or [{} for _ in golden.smiles]
+    for smiles, said, row in zip(golden.smiles, properties, features, strict=True):
+        _compare(model, smiles, said, row, tools)
 
 
-def _compare(model: Model, smiles: str, stored: Matrix, tools: Toolbox) -> None:
+def _compare(
+    model: Model, smiles: str, properties: Mapping[str, str], stored: Matrix, tools: Toolbox
+) -> None:
     made_with = model.manifest.library_versions.get("rdkit", "an unknown version")
     versions = f"made with RDKit {made_with}, this worker has {rdBase.rdkitVersion}"
     mol = Chem.MolFromSmiles(smiles)
     if mol is None:
         refuse(f"RDKit no longer reads the golden molecule {smiles} ({versions})", reason="features")
-    molecule = Molecule(mol, tools)
+    molecule = Molecule(mol, tools, properties)
     start = 0
     for entry, spec in zip(model.manifest.featurizers, model.featurization.specs, strict=True):
         featurizer = tools.featurizer(spec)

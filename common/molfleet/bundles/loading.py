@@ -8,6 +8,7 @@ from molfleet.bundles.composition import Group, Member
 from molfleet.bundles.estimators import ESTIMATORS
 from molfleet.bundles.features import Featurization, Toolbox
 from molfleet.bundles.preparation import Preparation
+from molfleet.chemistry.featurizers import FEATURIZERS, SpecValue
 from molfleet.errors import Rejected
 
 
@@ -16,14 +17,25 @@ def featurization_of(bundle: OpenBundle, tools: Toolbox) -> Featurization:
     specs = []
     for featurizer in made.featurizers:
         try:
-            text = tools.add(featurizer.spec)
+            text = tools.add(_spec(featurizer))
         except Rejected as error:
             refuse(f"this worker cannot compute its features: {error.message.rstrip('.')}")
         size = tools.featurizer(text).size
         if size != featurizer.n_features:
             refuse(f"its {featurizer.type} has {featurizer.n_features} columns, here it has {size}")
+        if featurizer.names and tools.featurizer(text).names != featurizer.names:
+            refuse(f"the columns of its {featurizer.type} have other names here")
         specs.append(text)
     return Featurization(made.standardize, tuple(specs))
+
+
+def _spec(featurizer: manifest.Featurizer) -> SpecValue:
+    """The spec that gives exactly these columns. Raises Rejected(UNKNOWN_NAME) for its type."""
+    parameters = dict(featurizer.parameters)
+    row = FEATURIZERS.get(featurizer.type)
+    if featurizer.names and any(parameter.name == "names" for parameter in row.parameters):
+        parameters["names"] = list(featurizer.names)
+    return SpecValue(featurizer.type, featurizer.size, featurizer.radius, parameters)
 
 
 def preparation_of(bundle: OpenBundle) -> Preparation:

@@ -12,8 +12,6 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, JsonValue, model_validator
 
-from molfleet.chemistry.featurizers.spec import SpecValue
-
 FORMAT = (1, 1)
 FORMAT_VERSION = f"{FORMAT[0]}.{FORMAT[1]}"
 MANIFEST = "manifest.json"
@@ -49,8 +47,9 @@ class PartInfo(_Frozen):
 
 
 class Featurizer(_Frozen):
-    """One featurizer of the model. `names` are its columns where they have names (descriptors):
-    they are selected by name, so that a newer RDKit may have more of them. `n_features` is its width."""
+    """One featurizer of the model. `names` are its columns where they have names (descriptors): where
+    its type can, they are selected by name, so that a newer RDKit may have more of them. `n_features` is
+    its width."""
 
     type: str
     size: int | None = None
@@ -58,12 +57,6 @@ class Featurizer(_Frozen):
     parameters: Mapping[str, Value] = {}
     n_features: int = Field(ge=1)
     names: tuple[str, ...] = ()
-
-    @property
-    def spec(self) -> SpecValue:
-        """The spec that gives exactly these columns, named ones by name."""
-        named = {"names": list(self.names)} if self.names else {}
-        return SpecValue(self.type, self.size, self.radius, {**self.parameters, **named})
 
 
 class Preparation(_Frozen):
@@ -215,10 +208,19 @@ class Probability(_Frozen):
 
 class Golden(_Frozen):
     """Molecules whose features and predictions are stored: npz with `features` float32 [g, n_features]
-    and `outputs` float64 [g, 1 or labels] (averaged estimator outputs, before the inverse transform)."""
+    and `outputs` float64 [g, 1 or labels] (averaged estimator outputs, before the inverse transform).
+    `properties` are what each one's record says in the columns that the model takes; none where it takes
+    none."""
 
     smiles: tuple[str, ...] = Field(min_length=1, max_length=64)
     part: PartName
+    properties: tuple[Mapping[str, str], ...] = ()
+
+    @model_validator(mode="after")
+    def _properties_fit_the_molecules(self) -> Self:
+        if self.properties and len(self.properties) != len(self.smiles):
+            raise ValueError("golden molecules and their properties are not of one number")
+        return self
 
 
 class Manifest(_Frozen):

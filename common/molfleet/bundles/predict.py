@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +18,7 @@ from molfleet.bundles.estimators import Outputs
 from molfleet.bundles.features import Matrix, Molecule, Toolbox
 from molfleet.bundles.loading import featurization_of, groups_of, preparation_of
 from molfleet.bundles.manifest import TargetTransform
+from molfleet.bundles.signatures import ANYBODY, Trust
 from molfleet.bundles.uncertainty import Uncertainty
 
 Floats = NDArray[np.float64]
@@ -56,6 +57,8 @@ class Model:
         """Raises Rejected(INVALID_MODEL) naming the part that cannot be used."""
         self.manifest = made = bundle.manifest
         self.featurization = featurization_of(bundle, tools)
+        #: The properties of a record that the model takes besides the structure.
+        self.columns = tools.columns(self.featurization)
         self._preparation = preparation_of(bundle)
         self._groups = groups_of(bundle, self._preparation)
         self._domain = _domain(bundle, self._preparation.width)
@@ -96,14 +99,23 @@ class Model:
             return np.empty((0, self.manifest.n_features), np.float32)
         return np.stack([molecule.features(self.featurization) for molecule in molecules])
 
-    def predict(self, features: Matrix, ecfp4: NDArray[np.uint8], confidence: float) -> Predictions:
+    def predict(
+        self,
+        features: Matrix,
+        ecfp4: NDArray[np.uint8],
+        confidence: float,
+        familiar: NDArray[np.bool_] | None = None,
+    ) -> Predictions:
         """Predict n molecules from features [n, n_features] and packed ECFP4 fingerprints uint8 [n, 256].
 
-        Values that are not finite stay so: whoever reports them says that the prediction failed.
+        `familiar` [n] as `Molecule.familiar` tells it: what is not is outside the domain. Values that are
+        not finite stay so: whoever reports them says that the prediction failed.
         """
         prepared = self.prepare(features)
         outputs = self._outputs(features, prepared)
         domain = self._domain.evaluate(prepared, ecfp4) if self._domain else None
+        if domain is not None and familiar is not None:
+            domain = replace(domain, inside=domain.inside & familiar)
         if self.manifest.task == "regression":
             half = self._uncertainty.half_widths(outputs[:, 0], ecfp4, domain, confidence)
             return self._regression(outputs[:, 0], half, domain)
@@ -153,7 +165,12 @@ class Model:
 
 
 def load_model(
-    path: Path, *, max_bytes: int, tools: Toolbox | None = None, verify_golden: bool = True
+    path: Path,
+    *,
+    max_bytes: int,
+    tools: Toolbox | None = None,
+    verify_golden: bool = True,
+    trust: Trust = ANYBODY,
 ) -> Model:
     """Verify a bundle and load it. `tools` are the process's featurizers, shared by its models.
 
@@ -161,7 +178,7 @@ def load_model(
     used, or golden molecules that come out otherwise than when the model was made.
     """
     tools = tools or Toolbox()
-    bundle = open_bundle(path, max_bytes=max_bytes)
+    bundle = open_bundle(path, max_bytes=max_bytes, trust=trust)
     model = Model(bundle, tools)
     if verify_golden:
         golden.verify(model, bundle, tools)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from molfleet.catalogue import Catalogue
@@ -60,17 +60,20 @@ class FeaturizerCatalogue(Catalogue[FeaturizerRow]):
             seen.add(featurizer.column)
         return built
 
-    def fit_all(self, specs: Iterable[Spec], records: Records) -> list[SpecValue]:
+    def fit_all(
+        self, specs: Iterable[Spec], records: Records, leave_out: Collection[str] = ()
+    ) -> list[SpecValue]:
         """The specs with everything explicit that depends on the input, ready for `build_all`.
 
-        Raises what the rows' `fit` raises: Rejected, for a column that is not there and the like.
+        Properties called in `leave_out` are taken only where a spec names them. Raises what the rows'
+        `fit` raises: Rejected, for a column that is not there and the like.
         """
-        return [self._fitted(spec, records) for spec in specs]
+        return [self._fitted(spec, records, leave_out) for spec in specs]
 
-    def _fitted(self, spec: Spec, records: Records) -> SpecValue:
+    def _fitted(self, spec: Spec, records: Records, leave_out: Collection[str]) -> SpecValue:
         row = self.get(spec.type)
         if row.fit is not None:
-            return row.fit(spec, records)
+            return row.fit(spec, records, leave_out)
         return SpecValue(row.code, spec.size, spec.radius, dict(spec.parameters))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -41,6 +41,8 @@ class Featurizer:
 
     kind: ClassVar[Kind]
     needs: ClassVar[Literal["molecule", "record"]] = "molecule"
+    #: The properties that a record featurizer looks at.
+    reads: tuple[str, ...] = ()
     #: The text form of the spec with every parameter; set by the catalogue that builds it.
     spec: str = ""
 
@@ -72,6 +74,11 @@ class Featurizer:
         """Bytes in a packed row."""
         return self.width * self.dtype.itemsize
 
+    @property
+    def continuous(self) -> npt.NDArray[np.bool_]:
+        """Which values are measures on a scale, [size]: descriptors, but no bit, count or category."""
+        return np.full(self.size, self.kind == "descriptors")
+
     def raw(self, mol: Chem.Mol) -> Any:
         """What RDKit gives for a sanitized molecule: input of `pack`. RDKit's own errors pass through."""
         raise TypeError(f"{self.column} is not calculated from a molecule")
@@ -79,6 +86,10 @@ class Featurizer:
     def calculate_record(self, properties: Mapping[str, str]) -> Packed:
         """The packed row of a record with these properties, shape [width]."""
         raise TypeError(f"{self.column} is not calculated from a record's properties")
+
+    def knows(self, properties: Mapping[str, str]) -> bool:
+        """Whether the row can tell what a record says: not where it has a category without a place."""
+        return True
 
     def pack(self, raws: Sequence[Any]) -> Packed:
         """The packed rows of raws, shape [len(raws), width]; counts `losses`. Not for none at all."""
@@ -100,8 +111,9 @@ class Featurizer:
 class FeaturizerRow:
     """One row of the catalogue.
 
-    `build(column, parameters)` gets every parameter, checked. `fit(spec, records)`, where a row has it,
-    makes explicit what the spec leaves to the input, such as the categories of a column.
+    `build(column, parameters)` gets every parameter, checked. `fit(spec, records, leave_out)`, where a row
+    has it, makes explicit what the spec leaves to the input, such as the categories of a column; what it
+    takes without being told to is none of `leave_out`.
     """
 
     code: str
@@ -112,7 +124,7 @@ class FeaturizerRow:
     build: Callable[[str, Mapping[str, Any]], Featurizer]
     parameters: tuple[Parameter, ...] = ()
     aliases: tuple[str, ...] = ()
-    fit: Callable[[Spec, Records], SpecValue] | None = None
+    fit: Callable[[Spec, Records, Collection[str]], SpecValue] | None = None
 
 
 def column_name(code: str, parameters: tuple[Parameter, ...], values: Mapping[str, Value]) -> str:

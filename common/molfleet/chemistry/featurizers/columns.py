@@ -5,11 +5,12 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from molfleet.chemistry.featurizers.base import Featurizer, FeaturizerRow, Packed
 from molfleet.chemistry.featurizers.spec import Parameter, Spec, SpecValue, Value, resolve
@@ -67,7 +68,17 @@ class Columns(Featurizer):
         super().__init__(
             column.replace(":", ";"), len(self._numeric) + len(names), (*self._numeric, *names) or None
         )
+        self.reads = (*self._numeric, *categorical)
         self._fitted = bool(self.size) and all(levels.values())
+
+    @property
+    def continuous(self) -> NDArray[np.bool_]:
+        return np.arange(self.size) < len(self._numeric)
+
+    def knows(self, properties: Mapping[str, str]) -> bool:
+        """A blank cell is known for what it is."""
+        found = ((properties.get(name, "").strip(), levels) for name, levels in self._one_hot.items())
+        return all(not level or level in levels for level, levels in found)
 
     def calculate_record(self, properties: Mapping[str, str]) -> Packed:
         """The row of one record, float32 [size]. Needs a spec that `fit` has made explicit."""
@@ -89,12 +100,13 @@ class Columns(Featurizer):
         return row
 
 
-def fit(spec: Spec, records: Records) -> SpecValue:
+def fit(spec: Spec, records: Records, leave_out: Collection[str] = ()) -> SpecValue:
     """The spec with every column and category named, looked up in the input.
 
     Without `numeric` and `categorical`: the columns of which 95 % of the filled cells among the first
     10,000 records are numbers, in alphabetical order, but not those that name the record (id, name,
-    ...). Without `categories` of a column: its values in the whole file, sorted, at most 100.
+    ...), nor any of `leave_out`. Without `categories` of a column: its values in the whole file, sorted,
+    at most 100.
 
     Raises Rejected: UNKNOWN_NAME for a column that is not there; INVALID_COMMAND for no numeric column
     at all, too many categories, or a column without any.
@@ -107,7 +119,7 @@ def fit(spec: Spec, records: Records) -> SpecValue:
         if name not in there:
             raise _not_there(name, records, there)
     if not numeric and not categorical:
-        numeric = _numeric_columns(records, there)
+        numeric = _numeric_columns(records, [name for name in there if name not in leave_out])
     levels = _levels(categorical, _names(values["categories"]))
     unknown = [name for name, known in levels.items() if not known]
     levels.update(_levels_of(records, unknown))
