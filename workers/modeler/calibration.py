@@ -134,7 +134,12 @@ def _classification(
     calibrated = cross_calibrated(values, outputs, folds)
     fitted = fit_calibrator(values, outputs, folds)
     n_labels = outputs.shape[1]
-    scores = 1.0 - calibrated[kept]
+    scored = calibrated[kept]
+    if n_labels == 2:
+        # One calibration keeps the order of scores, and sets depend on nothing else; one for each fold
+        # would mix their order.
+        scored = fitted(outputs[kept]) if fitted else np.clip(outputs[kept], 0.0, 1.0)
+    scores = 1.0 - scored
     labels, of_fold, packed = values[kept], folds[kept], ecfp4[kept]
     nearest = neighbours(packed, packed, 1, query_groups=of_fold, reference_groups=of_fold)
     judged: list[_Judged] = []
@@ -146,7 +151,7 @@ def _classification(
         judged.append((confidence, sets[np.arange(len(labels)), labels], sets.sum(axis=1)))
     return Calibrated(
         task=CLASSIFICATION,
-        arrays=conformal.fit_classification(labels, calibrated[kept]),
+        arrays=conformal.fit_classification(labels, scored),
         outputs=calibrated,
         size=len(kept),
         difficulty=None,

@@ -121,7 +121,8 @@ def cross_fitted(known: Records) -> tuple[FloatArray, manifest.Difficulty | None
     for fold in numbers:
         own = known.folds == fold
         fitted = _chosen(known, ~own)
-        sizes[own] = error if fitted is None else sigma(fitted, known, own, everything)
+        plain = float(known.errors[~own].mean())
+        sizes[own] = (plain or error) if fitted is None else sigma(fitted, known, own, everything)
     fitted = _chosen(known, everything)
     return (sizes / error, None) if fitted is None else (sizes, fitted)
 

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
-from scipy.special import logsumexp
 
 from molfleet.bundles.probability import Calibrator, logarithms
 from workers.modeler.algorithms.base import FloatArray
@@ -82,9 +81,11 @@ def _fit(actual: NDArray[Any], outputs: FloatArray, floor: float, biased: bool) 
     def loss(parameters: FloatArray) -> tuple[float, FloatArray]:
         slope, biases = np.exp(parameters[0]), parameters[1:] if biased else np.zeros(n_labels)
         logits = slope * logs + biases
-        total = logsumexp(logits, axis=1, keepdims=True)
-        excess = np.exp(logits - total) - truth
-        value = float((total[:, 0] - (logits * truth).sum(axis=1)).sum())
+        logits -= logits.max(axis=1, keepdims=True)
+        raised = np.exp(logits)
+        total = raised.sum(axis=1, keepdims=True)
+        excess = raised / total - truth
+        value = float(np.log(total).sum() - (logits * truth).sum())
         slopes = [slope * float((excess * logs).sum())]
         gradient = np.concatenate([slopes, excess.sum(axis=0)]) if biased else np.array(slopes)
         return value + _PENALTY * float(parameters @ parameters), gradient + 2 * _PENALTY * parameters
