@@ -15,7 +15,22 @@ from typing import IO, NoReturn
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from molfleet.bundles.arrays import Array, unpack
-from molfleet.bundles.manifest import FORMAT, FORMAT_VERSION, MANIFEST, Manifest, PartInfo, check_part_name
+from molfleet.bundles.manifest import (
+    FORMAT,
+    FORMAT_VERSION,
+    MANIFEST,
+    Manifest,
+    PartInfo,
+    check_part_name,
+)
+from molfleet.bundles.signatures import (
+    ANYBODY,
+    MAX_SIGNATURE_BYTES,
+    SIGNATURE,
+    BadSignature,
+    Signer,
+    Trust,
+)
 from molfleet.errors import Code, Rejected
 
 MAX_PARTS = 512
@@ -31,13 +46,17 @@ _SEAL = b"sha256:"
 _SEAL_SIZE = len(_SEAL) + 64
 
 
-def write_bundle(path: Path, manifest: Manifest, parts: Mapping[str, bytes | Path]) -> Manifest:
-    """Write the bundle and return its manifest with the parts' digests and sizes filled in.
+def write_bundle(
+    path: Path, manifest: Manifest, parts: Mapping[str, bytes | Path], *, signer: Signer | None = None
+) -> Manifest:
+    """Write the bundle, signed where there is a signer; its manifest with the parts' digests and sizes.
 
     Equal arguments give equal bytes. The archive's comment is the SHA-256 of all that precedes the
     end record, so that a change of any single byte is seen, headers and padding included. Raises
     ValueError where the parts are not exactly those that the manifest refers to.
     """
+    if SIGNATURE in parts:
+        raise ValueError(f"{SIGNATURE} is no part: a signer writes it")
     missing, extra = manifest.named_parts() - set(parts), set(parts) - manifest.named_parts()
     if missing or extra:
         raise ValueError(f"parts missing: {sorted(missing)}; not referred to: {sorted(extra)}")
@@ -46,9 +65,13 @@ def write_bundle(path: Path, manifest: Manifest, parts: Mapping[str, bytes | Pat
     found = {check_part_name(name): _measure(parts[name]) for name in sorted(parts)}
     complete = manifest.model_copy(update={"parts": found, "format_version": FORMAT_VERSION})
     Manifest.model_validate_json(complete.model_dump_json())
+    told = complete.model_dump_json(indent=1).encode()
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, allowZip64=False) as archive:
         with _member(archive, MANIFEST) as member:
-            member.write(complete.model_dump_json(indent=1).encode())
+            member.write(told)
+        if signer is not None:
+            with _member(archive, SIGNATURE) as member:
+                member.write(signer.sign(told))
         for name in found:
             with _member(archive, name) as member:
                 for block in _blocks(parts[name]):
@@ -59,10 +82,12 @@ def write_bundle(path: Path, manifest: Manifest, parts: Mapping[str, bytes | Pat
 
 @dataclass(frozen=True)
 class OpenBundle:
-    """A verified bundle: its manifest, and its parts in memory."""
+    """A verified bundle: its manifest, its parts in memory, and the id of the key that signed it (a mere
+    claim where no key was trusted)."""
 
     manifest: Manifest
     parts: Mapping[str, bytes]
+    signed_by: str | None = None
 
     def arrays(self, name: str) -> dict[str, Array]:
         """The arrays of an npz part; raises Rejected(INVALID_MODEL)."""
@@ -77,19 +102,23 @@ def refuse(reason: str, /, **details: str) -> NoReturn:
     raise Rejected(Code.INVALID_MODEL, f"The model cannot be used: {reason}.", details=details)
 
 
-def open_bundle(path: Path, *, max_bytes: int) -> OpenBundle:
+def open_bundle(path: Path, *, max_bytes: int, trust: Trust = ANYBODY) -> OpenBundle:
     """Read and verify a bundle; no more than `max_bytes` of unpacked content is ever held.
 
-    Raises Rejected(INVALID_MODEL) with a sentence that says which part is at fault and why: not a
-    zip, changed bytes, traversal, duplicates, links, encryption, parts missing or too many, sizes or
-    digests that differ, a zip bomb, a manifest that is not valid or of another format version.
+    The signature is verified before the manifest is parsed or a part is unpacked. Raises
+    Rejected(INVALID_MODEL) with a sentence that says which part is at fault and why: a signature that is
+    bad, missing or by a key that is not trusted, not a zip, changed bytes, traversal, duplicates, links,
+    encryption, parts missing or too many, sizes or digests that differ, a zip bomb, a manifest that is
+    not valid or of another format version.
     """
     try:
         _check_frame(path)
         with zipfile.ZipFile(path) as archive:
             members = _members(archive, path.stat().st_size, max_bytes)
-            manifest = _manifest(_read(archive, members[MANIFEST]))
-            declared, present = set(manifest.parts), set(members) - {MANIFEST}
+            told = _read(archive, members[MANIFEST])
+            signed_by = _signed_by(archive, members.get(SIGNATURE), told, trust)
+            manifest = _manifest(told)
+            declared, present = set(manifest.parts), set(members) - {MANIFEST, SIGNATURE}
             if declared != present:
                 missing, extra = _listed(declared - present), _listed(present - declared)
                 refuse(f"parts missing: {missing}; unexpected: {extra}")
@@ -98,7 +127,18 @@ def open_bundle(path: Path, *, max_bytes: int) -> OpenBundle:
             parts = {name: _verified(archive, members[name], manifest.parts[name]) for name in declared}
     except (zipfile.BadZipFile, zipfile.LargeZipFile, OSError, EOFError) as error:
         refuse(f"it is not a readable zip archive ({error})")
-    return OpenBundle(manifest, parts)
+    return OpenBundle(manifest, parts, signed_by)
+
+
+def _signed_by(
+    archive: zipfile.ZipFile, info: zipfile.ZipInfo | None, manifest: bytes, trust: Trust
+) -> str | None:
+    if info is not None and info.file_size > MAX_SIGNATURE_BYTES:
+        refuse(f"its {SIGNATURE} is larger than {MAX_SIGNATURE_BYTES} bytes")
+    try:
+        return trust.check(manifest, None if info is None else _read(archive, info))
+    except BadSignature as error:
+        refuse(str(error))
 
 
 def _listed(names: set[str] | frozenset[str]) -> str:
@@ -179,7 +219,7 @@ def _members(archive: zipfile.ZipFile, packed: int, max_bytes: int) -> dict[str,
     members: dict[str, zipfile.ZipInfo] = {}
     for info in archive.infolist():
         name = info.orig_filename
-        if name != MANIFEST:
+        if name not in (MANIFEST, SIGNATURE):
             try:
                 check_part_name(name)
             except ValueError as error:
