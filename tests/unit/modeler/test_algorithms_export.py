@@ -38,6 +38,45 @@ def test_so_it_does_for_several_classes(algorithm: Algorithm, classes: int) -> N
     assert part(x).sum(axis=1) == pytest.approx(np.ones(len(x)), abs=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("code", "given"),
+    [
+        ("logisticregression", {"C": 1e6, "class_weight": "none"}),
+        ("ridgeregression", {"alpha": 0.0}),
+        ("elasticnetclassifier", {"l1_ratio": 1.0}),
+        ("adaboostclassifier", {"max_depth": 1, "learning_rate": 0.1, "class_weight": "none"}),
+        ("adaboostregressor", {"loss": "exponential", "max_features": 1.0}),
+        ("randomforestclassifier", {"class_weight": "balanced_subsample", "max_samples": 10}),
+        ("extratreesregressor", {"max_depth": 1}),
+        ("gradientboostingclassifier", {"subsample": 1.0, "max_depth": 12}),
+        ("extremegradientboostingregressor", {"gamma": 0.5, "reg_alpha": 1.0, "max_depth": 20}),
+        ("extremegradientboostingclassifier", {"min_child_weight": 1e9}),
+        ("lightgbmclassifier", {"reg_alpha": 2.0, "max_depth": 2, "colsample_bytree": 1.0}),
+        ("lightgbmregressor", {"min_child_samples": 1_000_000}),
+        ("mlpclassifier", {"activation": "logistic", "hidden_layers": 3}),
+        ("mlpregressor", {"activation": "tanh", "hidden_units": 1, "batch_size": 1_000, "alpha": 0.0}),
+        ("naivebayesclassifier", {"alpha": 1e-9, "bins": 2, "temperature": 1.0}),
+    ],
+)
+def test_so_it_does_for_hyper_parameters_at_their_ends(code: str, given: dict[str, object]) -> None:
+    algorithm = ALGORITHMS.get(code)
+    estimator, x, _ = fitted(algorithm, **given)
+    part = exported(algorithm, estimator, x.shape[1])
+    assert require_exact(algorithm, estimator, part, [x, unseen(x)[:300]]) < TOLERANCE / 5
+
+
+def test_the_columns_that_a_boosted_tree_sees_are_all_of_a_few_and_a_part_of_many() -> None:
+    for code in ("lightgbmregressor", "extremegradientboostingclassifier"):
+        algorithm = ALGORITHMS.get(code)
+        shares = [
+            algorithm.build(
+                algorithm.resolve(given), Run(7, 1, np.ones(width, dtype=bool))
+            ).colsample_bytree
+            for width, given in ((8, {}), (64, {}), (4_096, {}), (8, {"colsample_bytree": 0.1}))
+        ]
+        assert shares == [1.0, 0.5, 0.3, 0.1]
+
+
 @every_algorithm
 def test_the_same_seed_gives_the_same_bytes_with_one_thread_or_two(algorithm: Algorithm) -> None:
     parts = []
