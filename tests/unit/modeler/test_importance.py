@@ -81,16 +81,16 @@ def test_losing_a_column_costs_what_scikit_learn_says() -> None:
     rng = np.random.default_rng(0)
     x = features()[:, :BITS]
     y = 3 * x[:, 3] - 2 * x[:, 8] + x[:, 20] + 0.1 * rng.normal(size=ROWS)
-    model = KNeighborsRegressor(3).fit(x, y)
+    model = Ridge().fit(x, y)
     expected = permutation_importance(
-        model, x, y, scoring="neg_mean_squared_error", n_repeats=30, random_state=0
+        model, x, y, scoring="neg_mean_squared_error", n_repeats=20, random_state=0
     ).importances_mean
     items = feature_importance(
         columns()[:BITS], x, y, "regression", predict=lambda rows: model.predict(rows)[:, np.newaxis]
     )
     assert [item.index for item in items[:3]] == np.argsort(-expected)[:3].tolist() == [3, 8, 20]
     share = expected[items[0].index] / np.maximum(expected, 0).sum()
-    assert items[0].weight == pytest.approx(share, abs=0.12)
+    assert items[0].weight == pytest.approx(share, abs=0.1)
 
 
 @pytest.mark.parametrize("positive", [True, False])
