@@ -164,8 +164,8 @@ class Difficulty(_Frozen):
 
     signs: tuple[Sign, ...] = Field(min_length=1)
     intercept: FiniteFloat
-    lowest: FiniteFloat
-    highest: FiniteFloat
+    lowest: FiniteFloat = Field(ge=-700, le=700)
+    highest: FiniteFloat = Field(ge=-700, le=700)
     error: FiniteFloat = Field(gt=0)
     spread: FiniteFloat = Field(gt=0)
 
