@@ -51,10 +51,12 @@ class Dataset:
 
 @dataclass(frozen=True)
 class Fields:
-    """The fields of the file that are read besides the structure: the target's, and that of the split."""
+    """The fields of the file that are read besides the structure: the target's, that of the split, and
+    the columns that are taken as features."""
 
     target: str
     split: str | None = None
+    columns: tuple[str, ...] = ()
 
 
 @dataclass
@@ -69,6 +71,15 @@ class _Part:
     rejects: list[Reject] = field(default_factory=list)
 
 
+def require_fields(records: Records, wanted: Fields) -> None:
+    """Raises Rejected: TARGET_NOT_FOUND and INVALID_COMMAND, with the fields that there are."""
+    target, names = wanted.target, records.property_names()
+    if target not in names:
+        raise _not_found(target, names, Code.TARGET_NOT_FOUND, "a field called")
+    if wanted.split is not None and wanted.split not in names:
+        raise _not_found(wanted.split, names, Code.INVALID_COMMAND, "the field of split column:")
+
+
 def read_dataset(
     records: Records,
     wanted: Fields,
@@ -80,14 +91,8 @@ def read_dataset(
 ) -> Dataset:
     """Parse, standardize and featurize all records that have a target, in `processes` processes.
 
-    Raises Rejected: TARGET_NOT_FOUND and INVALID_COMMAND (with the fields that there are),
-    NO_VALID_RECORDS.
+    Raises Rejected: NO_VALID_RECORDS, UNSUITABLE_TARGET (no record has a value).
     """
-    target, names = wanted.target, records.property_names()
-    if target not in names:
-        raise _not_found(target, names, Code.TARGET_NOT_FOUND, "a field called")
-    if wanted.split is not None and wanted.split not in names:
-        raise _not_found(wanted.split, names, Code.INVALID_COMMAND, "the field of split column:")
 
     def work(chunk: Chunk, report: Report) -> _Part:
         return _featurize(records, chunk, report, wanted, featurization, tools)
@@ -108,7 +113,7 @@ def read_dataset(
         total.rejects += result.rejects
         progress(result.end / max(records.size, 1), f"{total.records:,} records")
     if not total.measured:
-        raise _nothing(total, target)
+        raise _nothing(total, wanted.target)
     return Dataset(
         total.measured,
         [np.stack(column) for column in zip(*total.packed, strict=True)],
@@ -139,7 +144,8 @@ def _featurize(
         found = parse(raw)
         if isinstance(found, Parsed):
             group = raw.properties.get(wanted.split, "") if wanted.split is not None else ""
-            _add(part, raw, (text, group), Molecule(found.mol, tools), featurization)
+            said = {name: raw.properties.get(name, "").strip() for name in wanted.columns}
+            _add(part, raw, (text, group), Molecule(found.mol, tools, said), featurization)
         else:
             part.rejects.append(found)
     return part
@@ -166,7 +172,9 @@ def _add(
         message = f"RDKit cannot standardize or featurize the molecule: {reason[:500]}."
         part.rejects.append(Reject.of(raw, RecordCode.FEATURIZATION_FAILED, message))
         return
-    part.measured.append(Measured(raw.record, raw.line, raw.title, smiles, *texts))
+    said = tuple(molecule.properties.values())
+    conditions = molecule.conditions(featurization)
+    part.measured.append(Measured(raw.record, raw.line, raw.title, smiles, *texts, said, conditions))
     part.packed.append(packed)
     part.ecfp4.append(ecfp4)
 

@@ -25,16 +25,20 @@ def golden_molecules(plan: Plan, learned: Learned, tools: Toolbox) -> tuple[mani
     names = tuple(tools.add(spec) for spec in plan.specs)
     featurization = Featurization(plan.standardize, names)
     samples = learned.problem.samples
-    smiles, rows = [], []
+    smiles, rows, properties = [], [], []
+    columns = tools.columns(featurization)
     for row in _diverse(samples.fingerprints, learned.problem.partition.training, plan.seed):
         mol = Chem.MolFromSmiles(samples.smiles[row])
         if mol is None:
             continue
+        record = learned.dataset.measured[learned.curated.rows[row]]
+        said = dict(zip(columns, record.said, strict=True))
         try:
-            rows.append(Molecule(mol, tools).features(featurization))
+            rows.append(Molecule(mol, tools, said).features(featurization))
         except Exception:  # noqa: S112  a molecule that does not survive its own SMILES proves nothing
             continue
         smiles.append(samples.smiles[row])
+        properties.append(said)
     if not rows:
         raise Rejected(
             Code.INTERNAL,
@@ -43,7 +47,9 @@ def golden_molecules(plan: Plan, learned: Learned, tools: Toolbox) -> tuple[mani
         )
     features = np.stack(rows)
     outputs = predict(learned.final.models, features, learned.problem.outputs)
-    golden = manifest.Golden(smiles=tuple(smiles), part="golden.npz")
+    golden = manifest.Golden(
+        smiles=tuple(smiles), part="golden.npz", properties=tuple(properties) if columns else ()
+    )
     return golden, pack({"features": features, "outputs": outputs})
 
 

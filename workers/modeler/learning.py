@@ -120,7 +120,7 @@ def pose(dataset: Dataset, curated: Curated, plan: Plan, tools: Toolbox, threads
     built = [tools.featurizer(tools.add(spec)) for spec in plan.specs]
     ends = np.cumsum([featurizer.size for featurizer in built])
     columns = [np.arange(end - one.size, end) for one, end in zip(built, ends, strict=True)]
-    continuous = np.concatenate([np.full(f.size, f.kind == "descriptors") for f in built])
+    continuous = np.concatenate([featurizer.continuous for featurizer in built])
     return Problem(
         recipe=plan.choice.recipe(curated.task, columns, len(partition.training)),
         data=Data(features, continuous),

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
-from molfleet.chemistry.featurizers import FEATURIZERS, Featurizer, Spec, SpecValue, text_of
+from molfleet.chemistry.featurizers import FEATURIZERS, Spec, SpecValue, text_of
 from molfleet.chemistry.featurizers.spec import resolve
 from molfleet.chemistry.formats.find import FILE_TYPES
+from molfleet.chemistry.records import Records
 from molfleet.chemistry.standardize import STANDARDIZE
+from molfleet.errors import Code, Rejected
 from molfleet.messages.generated import EnsembleMember, FeaturizerSpec, TrainModel
 from workers.modeler.algorithms import METHODS as SINGLE
 from workers.modeler.algorithms.base import TASKS, Task, Value
 from workers.modeler.curation import Rules
+from workers.modeler.dataset import Fields, require_fields
 from workers.modeler.ensembles import ENSEMBLES
 from workers.modeler.ensembles.base import Ensemble
 from workers.modeler.methods import DEFAULT_MEMBERS, METHODS, Choice, Member, common_task
@@ -49,6 +52,18 @@ class Plan:
         members = self.choice.members
         return members[0].scaler.code if len(members) == 1 and members[0].scaler else None
 
+    def fitted(self, records: Records) -> Plan:
+        """The plan with what only the input can tell: the columns that are features, their categories.
+
+        Target and split column are never among them. Raises Rejected: TARGET_NOT_FOUND, UNKNOWN_NAME,
+        INVALID_COMMAND, with the fields that there are.
+        """
+        fields = Fields(self.rules.target, self.split.column)
+        require_fields(records, fields)
+        names = [name for name in (fields.target, fields.split) if name is not None]
+        fitted = FEATURIZERS.fit_all(cast("Sequence[Spec]", self.specs), records, names)
+        return replace(self, specs=tuple(_in_full(cast("Spec", spec)) for spec in fitted))
+
 
 def make_plan(command: TrainModel) -> Plan:
     """Raises Rejected: INVALID_COMMAND (field and bound named), UNKNOWN_NAME (with what exists)."""
@@ -57,6 +72,8 @@ def make_plan(command: TrainModel) -> Plan:
         FILE_TYPES.get(command.file_type)
     target = command.targets[0]
     choice, specs = _choice(command)
+    split = find_split(command.split)
+    _refuse_answers(specs, target, split.column)
     task = _task(command.task, choice)
     choice.check(task)
     return Plan(
@@ -73,7 +90,7 @@ def make_plan(command: TrainModel) -> Plan:
             replicates=one_of("replicates", command.replicates, ("median", "mean", "keep")),
             units=command.units,
         ),
-        split=find_split(command.split),
+        split=split,
         sub_sample_size=within("sub_sample_size", command.sub_sample_size, 0.1, 1.0),
         test_set_size=within("test_set_size", command.test_set_size, 0.0, 0.5),
         k_fold=int(within("k_fold", command.k_fold, 2, 10)),
@@ -133,8 +150,7 @@ class _Specs:
         self._found: dict[str, SpecValue] = {}
 
     def all_of(self, specs: Sequence[FeaturizerSpec]) -> tuple[int, ...]:
-        built = FEATURIZERS.build_all(cast("Sequence[Spec]", specs))
-        _refuse_columns(built)
+        FEATURIZERS.build_all(cast("Sequence[Spec]", specs))
         full = {text_of(spec): spec for spec in map(_in_full, cast("Sequence[Spec]", specs))}
         self._found |= full
         order = list(self._found)
@@ -145,13 +161,15 @@ class _Specs:
         return tuple(self._found.values())
 
 
-def _refuse_columns(featurizers: Sequence[Featurizer]) -> None:
-    """A model answers for a structure alone; one that also takes columns would need them each time."""
-    for featurizer in featurizers:
-        if featurizer.needs == "record":
-            raise invalid(
-                f"TrainModel cannot use {featurizer.column} yet: its models predict from structures alone. "
-                "CalculateFeatureVectors can write these columns"
+def _refuse_answers(specs: Sequence[SpecValue], target: str, split: str | None) -> None:
+    """A column that says what is asked for, or who is asked, would be learned in place of chemistry."""
+    read = {name for spec in specs for name in FEATURIZERS.build(spec).reads}
+    for name, what in ((target, "the target"), (split, "what the split is made by")):
+        if name in read:
+            raise Rejected(
+                Code.INVALID_COMMAND,
+                f"featurizers take the column {name!r}, which is {what}: a model must not be told that.",
+                details={"field": "featurizers", "column": str(name)},
             )
 
 

@@ -9,7 +9,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from molfleet.bundles.features import Featurization, Toolbox
 from molfleet.bundles.manifest import TrainingSet
-from molfleet.chemistry.records import open_records
+from molfleet.chemistry.records import Records, open_records
 from molfleet.messages.generated import ModelTrained, ModelTrainingStarted, TrainModel
 from molfleet.runtime.handler import Context
 from workers.modeler import reporting
@@ -31,8 +31,10 @@ def train(command: TrainModel, context: Context) -> ModelTrained:
     progress = Progress(context.progress)
     with threadpool_limits(context.share.processes):
         source = context.fetch(command.source)
+        records = _open(source, command, context)
+        plan = plan.fitted(records)
         tools = Toolbox()
-        dataset = _read(source, command, plan, context, tools, progress)
+        dataset = _read(records, plan, context, tools, progress)
         curated = curate(dataset.measured, plan.rules)
         used = _sampled(curated, plan)
         learned = learn(dataset, used, plan, tools, context, context.share.processes, progress)
@@ -66,25 +68,22 @@ def train(command: TrainModel, context: Context) -> ModelTrained:
     )
 
 
-def _read(
-    source: Path,
-    command: TrainModel,
-    plan: Plan,
-    context: Context,
-    tools: Toolbox,
-    progress: Progress,
-) -> Dataset:
-    records = open_records(
+def _open(source: Path, command: TrainModel, context: Context) -> Records:
+    return open_records(
         source,
         command.file_type,
         command.structure_column,
         scratch=context.scratch,
         max_bytes=context.share.max_input_bytes,
     )
+
+
+def _read(records: Records, plan: Plan, context: Context, tools: Toolbox, progress: Progress) -> Dataset:
+    featurization = Featurization(plan.standardize, tuple(tools.add(spec) for spec in plan.specs))
     return read_dataset(
         records,
-        Fields(plan.rules.target, plan.split.column),
-        Featurization(plan.standardize, tuple(tools.add(spec) for spec in plan.specs)),
+        Fields(plan.rules.target, plan.split.column, tools.columns(featurization)),
+        featurization,
         tools,
         context.share.processes,
         context.share.record_time_limit_s,

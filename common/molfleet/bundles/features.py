@@ -88,6 +88,11 @@ class Molecule:
                 self._packed[key] = featurizer.calculate(self.standardized(level))
         return self._packed[key]
 
+    def conditions(self, featurization: Featurization) -> bytes:
+        """What the columns of its record come to: equal for records that they do not tell apart."""
+        named = [spec for spec in featurization.specs if self._tools.featurizer(spec).needs == "record"]
+        return b"".join(self.packed(featurization.level, spec).tobytes() for spec in named)
+
     def familiar(self, featurization: Featurization) -> bool:
         """Whether the record's properties hold nothing, such as a category, that a model cannot know."""
         return all(self._tools.featurizer(spec).knows(self.properties) for spec in featurization.specs)

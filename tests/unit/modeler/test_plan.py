@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+import numpy as np
 import pytest
 
 from molfleet.chemistry.featurizers import SpecValue
@@ -32,7 +33,16 @@ COLUMNS = FeaturizerSpec(type="COLUMNS", parameters={"numeric": ["mw"]})
         ({"featurizers": ()}, Code.INVALID_COMMAND, "featurizer"),
         ({"featurizers": (ECFP, ECFP)}, Code.INVALID_COMMAND, "twice"),
         ({"featurizers": (FeaturizerSpec(type="ECPF"),)}, Code.UNKNOWN_NAME, "ECFP"),
-        ({"featurizers": (ECFP, COLUMNS)}, Code.INVALID_COMMAND, "cannot use COLUMNS_numeric=mw yet"),
+        (
+            {"featurizers": (COLUMNS,), "targets": ("mw",)},
+            Code.INVALID_COMMAND,
+            "'mw', which is the target",
+        ),
+        (
+            {"featurizers": (COLUMNS,), "split": "column:mw"},
+            Code.INVALID_COMMAND,
+            "'mw', which is what the",
+        ),
         ({"search": Search()}, Code.INVALID_COMMAND, "search"),
         ({"members": (EnsembleMember(method="ridge"),)}, Code.INVALID_COMMAND, "members"),
         ({"base_model": ModelRef(id=UUID(int=1), blob=SOURCE)}, Code.INVALID_COMMAND, "base_model"),
@@ -69,9 +79,11 @@ def test_a_method_of_one_task_decides_it() -> None:
 
 def test_a_parameter_of_one_member_only_is_good_while_the_task_is_open() -> None:
     plan = make_plan(command(SOURCE, hyper_parameters={"class_weight": "none"}))
-    assert plan.algorithm("classification")[1]["class_weight"] == "none"
+    columns = [np.arange(256)]
+    (learner,) = plan.choice.recipe("classification", columns, 100).learners
+    assert learner.parameters["class_weight"] == "none"
     with pytest.raises(Rejected):
-        plan.algorithm("regression")
+        plan.choice.recipe("regression", columns, 100)
 
 
 def test_sizes_and_radii_left_out_are_spelt_out_and_zero_means_left_out() -> None:

@@ -1,4 +1,4 @@
-"""Several records of one molecule become one; the others are rejects that name it."""
+"""Several records of one molecule, under the same conditions, become one; the others are rejects."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ _MISTAKES = (3, 6)
 
 
 def molecules_of(measured: Sequence[Measured], rows: Iterable[int]) -> list[list[int]]:
-    """The rows of each molecule, in file order."""
-    rows_of: dict[str, list[int]] = {}
+    """The rows of each molecule (under each of its conditions, where there are any), in file order."""
+    rows_of: dict[tuple[str, bytes], list[int]] = {}
     for row in rows:
-        rows_of.setdefault(measured[row].molecule, []).append(row)
+        item = measured[row]
+        rows_of.setdefault((item.molecule, item.conditions), []).append(row)
     return list(rows_of.values())
 
 

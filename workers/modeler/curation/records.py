@@ -24,7 +24,8 @@ Transform = Literal["none", "log10", "p"]
 @dataclass(frozen=True, slots=True)
 class Measured:
     """A record that is a molecule and has a target. `molecule` is its standardized canonical SMILES,
-    `group` the text of the user's split column."""
+    `group` the text of the user's split column, `said` the texts of the columns that are taken as
+    features, and `conditions` what they come to: records that differ there are no replicates."""
 
     record: int
     line: int
@@ -32,6 +33,8 @@ class Measured:
     molecule: str
     text: str
     group: str = ""
+    said: tuple[str, ...] = ()
+    conditions: bytes = b""
 
     def reject(self, code: RecordCode, message: str) -> Reject:
         return Reject(self.record, self.line, self.title, code, message)
