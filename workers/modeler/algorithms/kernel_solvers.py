@@ -90,13 +90,13 @@ def newton(features: NDArray[Any], loss: Loss, penalty: float = 1.0) -> tuple[Fl
     decision = np.zeros(len(features))
     value, slope, curvature = loss(decision)
     for _ in range(_STEPS):
-        gradient = weight * point + np.append(slope @ features, slope.sum())
+        gradient = weight * point + np.append(_sums(features, slope), slope.sum())
         step = np.linalg.solve(_hessian(features, curvature, weight), -gradient)
         # Twice what the quadratic model promises.
         promised = float(-gradient @ step)
         if promised <= 1e-10 * max(abs(value), 1.0):
             break
-        along = features @ step[:-1] + step[-1]
+        along = _products(features, step[:-1]) + step[-1]
         length = 1.0
         while True:
             tried = point + length * step
@@ -107,6 +107,20 @@ def newton(features: NDArray[Any], loss: Loss, penalty: float = 1.0) -> tuple[Fl
             length /= 2.0
         point, decision, value = tried, decision + length * along, total
     return point[:-1], float(point[-1])
+
+
+def _products(features: NDArray[Any], weights: FloatArray) -> FloatArray:
+    """features @ weights in float64, without a copy of all features in float64."""
+    blocks = [features[start : start + _BLOCK] @ weights for start in range(0, len(features), _BLOCK)]
+    return np.concatenate(blocks)
+
+
+def _sums(features: NDArray[Any], factors: FloatArray) -> FloatArray:
+    """factors @ features, in the same way."""
+    total = np.zeros(features.shape[1])
+    for start in range(0, len(features), _BLOCK):
+        total += factors[start : start + _BLOCK] @ features[start : start + _BLOCK]
+    return total
 
 
 def _hessian(features: NDArray[Any], curvature: FloatArray, weight: FloatArray) -> FloatArray:
