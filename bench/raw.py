@@ -21,6 +21,7 @@ from uuid import uuid4
 
 from bench.site import Measured, RunFailed
 from bench.work import nci_structures, singles
+from molfleet.bundles.signatures import ANYBODY
 from molfleet.messages.generated import BlobRef, ModelRef
 from workers.predictor import single
 
@@ -31,6 +32,7 @@ class FileContext:
     def __init__(self, model: Path, scratch: Path) -> None:
         self.scratch = scratch
         self.cache_bytes = 1 << 30
+        self.trust = ANYBODY
         self.resident: Any = None
         self._model = model
         self._numbers = itertools.count()

@@ -122,6 +122,19 @@ class WorkerSettings(_Group):
     )
 
 
+class BundleSettings(_Group):
+    signing_key_file: Path | None = Field(
+        None,
+        description="Ed25519 private key (PEM) that trained models are signed with; for modelers alone.",
+    )
+    trusted_keys: Path | None = Field(
+        None,
+        description="Ed25519 public keys (PEM), a file or a directory of *.pem: a signed model must be "
+        "signed with one of them; absent: signatures are not looked at.",
+    )
+    require_signature: bool = Field(False, description="Whether models without a signature are refused.")
+
+
 class LogSettings(_Group):
     level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level.")
     format: Literal["json", "console"] = Field("json", description="JSON lines, or text for people.")
@@ -134,6 +147,7 @@ class Settings(_Group):
     blobs: BlobSettings = BlobSettings()
     s3: S3Settings = S3Settings()
     worker: WorkerSettings = WorkerSettings()
+    bundles: BundleSettings = BundleSettings()
     log: LogSettings = LogSettings()
     output_bucket: str = Field("molfleet-outputs", description="Bucket of outputs, where none is named.")
     state_bucket: str = Field("molfleet-state", description="The fleet's own bucket; no command names it.")
@@ -155,6 +169,14 @@ class Settings(_Group):
             raise ValueError(
                 f"worker.lease_ttl_s ({self.worker.lease_ttl_s:g}) must be at most "
                 f"kafka.session_timeout_ms ({session_s:g} s)"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _signatures_can_be_verified(self) -> Settings:
+        if self.bundles.require_signature and self.bundles.trusted_keys is None:
+            raise ValueError(
+                "MOLFLEET_BUNDLES_REQUIRE_SIGNATURE needs MOLFLEET_BUNDLES_TRUSTED_KEYS: whose they may be"
             )
         return self
 

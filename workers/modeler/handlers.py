@@ -12,6 +12,7 @@ from molfleet.messages.generated import (
 )
 from molfleet.messages.record import Event, FailureEvent
 from molfleet.runtime.handler import Handler
+from molfleet.runtime.keys import signer_of
 from workers.modeler.training import train
 
 
@@ -26,6 +27,9 @@ def training_failed(command: TrainModel, failure: FailureEvent, emitted: Sequenc
         }
     )
 
+
+#: A modeler that could not sign its models does not start.
+CHECK = signer_of
 
 #: Imported late by the export of models and by the domain.
 PRELOAD = ("onnxmltools.convert", "skl2onnx", "sklearn.covariance", "sklearn.decomposition")

@@ -17,7 +17,9 @@ from molfleet.bundles.archive import MAX_MANIFEST_BYTES, write_bundle
 from molfleet.bundles.arrays import pack
 from molfleet.bundles.features import Toolbox
 from molfleet.bundles.predict import Model, load_model
+from molfleet.bundles.signatures import ANYBODY, BadKey, Signer, read_signer
 from molfleet.chemistry.featurizers import SpecValue
+from molfleet.errors import Code, Rejected
 from workers.modeler.algorithms.base import CLASSIFICATION
 from workers.modeler.curation import measured_again
 from workers.modeler.ensembles.base import Recipe
@@ -48,8 +50,24 @@ class About:
     sections: Mapping[str, JsonValue] = field(default_factory=dict)
 
 
-def seal(model_id: str, plan: Plan, learned: Learned, about: About, path: Path, tools: Toolbox) -> Model:
-    """Write the bundle to `path`, load it back as anybody would, and return it.
+def open_signer(path: Path | None) -> Signer | None:
+    """What signs the model, None where nothing does. Raises Rejected(INTERNAL) for a key of no use."""
+    try:
+        return read_signer(path) if path else None
+    except BadKey as error:
+        raise Rejected(Code.INTERNAL, f"The model could not be signed: {error}.") from None
+
+
+def seal(
+    model_id: str,
+    plan: Plan,
+    learned: Learned,
+    about: About,
+    path: Path,
+    tools: Toolbox,
+    signer: Signer | None = None,
+) -> Model:
+    """Write the bundle to `path`, signed by `signer`, load it back as anybody would, and return it.
 
     Raises Rejected(INVALID_MODEL) where it does not verify.
     """
@@ -107,9 +125,11 @@ def seal(model_id: str, plan: Plan, learned: Learned, about: About, path: Path, 
             metadata=about.metadata,
         ),
         parts,
+        signer=signer,
     )
     unpacked = MAX_MANIFEST_BYTES + sum(map(len, parts.values()))
-    return load_model(path, max_bytes=unpacked, tools=tools)
+    trust = signer.trust if signer else ANYBODY
+    return load_model(path, max_bytes=unpacked, tools=tools, trust=trust)
 
 
 def _measured(plan: Plan, learned: Learned, row: int) -> str:

@@ -16,7 +16,7 @@ from workers.modeler import reporting
 from workers.modeler.curation import Curated, curate
 from workers.modeler.dataset import Dataset, Fields, read_dataset, sha256_of
 from workers.modeler.learning import learn
-from workers.modeler.packaging import About, seal
+from workers.modeler.packaging import About, open_signer, seal
 from workers.modeler.plan import Plan, make_plan
 from workers.modeler.progress import Progress
 from workers.modeler.publication import Publication, draw
@@ -26,6 +26,7 @@ from workers.modeler.splits import sub_sample
 def train(command: TrainModel, context: Context) -> ModelTrained:
     """Raises Rejected with the codes of the contract; a failed command leaves no model behind."""
     plan = make_plan(command)
+    signer = open_signer(context.share.signing_key_file)
     method = plan.choice.method.code
     context.emit(ModelTrainingStarted.answer(command, model_name=plan.model_name, method=method))
     progress = Progress(context.progress)
@@ -44,7 +45,7 @@ def train(command: TrainModel, context: Context) -> ModelTrained:
         progress("package", 0.0, "sealing and loading back")
         path = context.scratch / "model.molmodel"
         training_set = TrainingSet(sha256=sha256_of(source), records=len(used.rows), skipped=len(rejects))
-        seal(str(command.id), plan, learned, About(training_set, told, sections), path, tools)
+        seal(str(command.id), plan, learned, About(training_set, told, sections), path, tools, signer)
         progress("package", 0.5, "drawing and storing")
         made = draw(plan, learned, sections, tools, context.scratch)
     published = Publication(command, context)

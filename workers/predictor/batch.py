@@ -10,25 +10,28 @@ from molfleet.bundles.predict import Model, load_model
 from molfleet.chemistry.formats.find import FILE_TYPES
 from molfleet.chemistry.pool import Lost, run_chunks
 from molfleet.chemistry.rdkit_log import silence
-from molfleet.chemistry.records import Reject, open_records
+from molfleet.chemistry.records import Records, Reject, open_records
 from molfleet.chemistry.rejects import RejectsFile
 from molfleet.errors import Code, Rejected
 from molfleet.messages.generated import ModelRef, PredictProperties, PropertiesPredicted
 from molfleet.runtime.handler import Context
 from workers.predictor.cache import MAX_MODEL_BYTES
-from workers.predictor.checks import check_common
+from workers.predictor.checks import check_common, require_columns
 from workers.predictor.columns import file_columns
 from workers.predictor.consensus import CONSENSUS
 from workers.predictor.rows import RECORDS_PER_CHUNK, ChunkRows, RowWork
 from workers.predictor.writers import FORMATS
+
+#: So many columns of a file are listed where one is missing.
+_COLUMNS_TOLD = 50
 
 
 def predict(command: PredictProperties, context: Context) -> PropertiesPredicted:
     """Predictions of every record of the source; a record that no model can treat is also a reject.
 
     Raises Rejected: INVALID_COMMAND and UNKNOWN_NAME before anything is fetched; what fetching and
-    opening the source raise; INVALID_MODEL, naming the model; NO_VALID_RECORDS for a file without
-    records.
+    opening the source raise; INVALID_MODEL, naming the model; INVALID_COMMAND for a file without a column
+    that a model takes; NO_VALID_RECORDS for one without records.
     """
     check_common(command)
     if command.file_type is not None:
@@ -50,6 +53,7 @@ def predict(command: PredictProperties, context: Context) -> PropertiesPredicted
         scratch=context.scratch,
         max_bytes=context.share.max_input_bytes,
     )
+    _require_columns(models, names, records, source.name)
     work = RowWork(
         records, models, names, weights, columns, command.confidence, tools, file_format.code == "sdf"
     )
@@ -89,7 +93,9 @@ def _load(refs: Sequence[ModelRef], tools: Toolbox, context: Context) -> list[Mo
             continue
         try:
             path = context.fetch(ref.blob)
-            loaded[key] = load_model(path, max_bytes=MAX_MODEL_BYTES, tools=tools)
+            loaded[key] = load_model(
+                path, max_bytes=MAX_MODEL_BYTES, tools=tools, trust=context.share.trust
+            )
         except Rejected as error:
             name = f"Model {ref.name or ref.blob.key} ({ref.id})"
             raise Rejected(
@@ -99,6 +105,17 @@ def _load(refs: Sequence[ModelRef], tools: Toolbox, context: Context) -> list[Mo
                 details={**error.details, "model": str(ref.id)},
             ) from None
     return [loaded[ref.blob.model_dump_json()] for ref in refs]
+
+
+def _require_columns(
+    models: Sequence[Model], names: Sequence[str], records: Records, file_name: str
+) -> None:
+    if not any(model.columns for model in models):
+        return  # an SD file is read as a whole to find its fields
+    there = records.property_names()
+    told = ", ".join(there[:_COLUMNS_TOLD]) + (", ..." if len(there) > _COLUMNS_TOLD else "")
+    for model, name in zip(models, names, strict=True):
+        require_columns(model, name, there, file_name, f"Its columns: {told or 'none'}.")
 
 
 def _chunks(work: RowWork, context: Context) -> Iterator[ChunkRows]:

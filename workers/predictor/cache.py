@@ -74,7 +74,7 @@ class ModelCache:
         try:
             sha256, size = _digest(path), path.stat().st_size
             try:
-                model = load_model(path, max_bytes=MAX_MODEL_BYTES, tools=self._tools)
+                model = load_model(path, max_bytes=MAX_MODEL_BYTES, tools=self._tools, trust=context.trust)
             except Rejected as refusal:
                 return _Entry(None, refusal, sha256, size)
             return _Entry(model, None, sha256, size)

@@ -71,12 +71,15 @@ def run(
     from molfleet.local.offline import WorkerMissing, find_handler, run_offline
     from molfleet.messages.record import FailureEvent
     from molfleet.runtime.handler import ComputeShare
+    from molfleet.runtime.keys import trust_of
 
     settings = frame.settings()
     share = ComputeShare(
         processes=processes or settings.worker.processes or settings.cores,
         record_time_limit_s=settings.worker.record_time_limit_s,
         max_input_bytes=settings.blobs.max_input_bytes,
+        trust=trust_of(settings),
+        signing_key_file=settings.bundles.signing_key_file,
     )
     try:
         handler = find_handler(type(command), first=worker)

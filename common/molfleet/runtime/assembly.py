@@ -152,6 +152,7 @@ def _lane(services: Services, broker: Broker, topic: str) -> WorkerLane:
             event_topics=event_topics(services.topics),
             scratch=str(services.scratch),
             cache_bytes=settings.worker.single_cache_bytes // processes,
+            trust=services.trust,
             settings=reveal(settings),
         )
         light_way = LightLane(services, lane, residence, processes)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from molfleet.bundles.signatures import ANYBODY, Trust
 from molfleet.messages.generated import BlobRef
 from molfleet.messages.record import Command, Event, FailureEvent, Part, TerminalEvent
 
@@ -16,6 +17,8 @@ class ComputeShare:
     """What one command may use: processes (or threads) and, in bytes, memory; None = no limit.
 
     A file of more than `split_records` records is shared out over the fleet, `part_records` at a time.
+    Models that it may use are those that `trust` accepts; those that it makes are signed with the key in
+    `signing_key_file`.
     """
 
     processes: int = 1
@@ -24,6 +27,8 @@ class ComputeShare:
     max_input_bytes: int | None = None
     split_records: int | None = None
     part_records: int = 16_384
+    trust: Trust = ANYBODY
+    signing_key_file: Path | None = None
 
 
 class Context(Protocol):
@@ -120,6 +125,11 @@ class LightContext(Protocol):
     @property
     def cache_bytes(self) -> int:
         """How many bytes of loaded models this process may keep."""
+        ...
+
+    @property
+    def trust(self) -> Trust:
+        """Which models may be used."""
         ...
 
     @property

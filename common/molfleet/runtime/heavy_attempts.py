@@ -245,6 +245,8 @@ class _Runner:
                 max_input_bytes=settings.blobs.max_input_bytes,
                 split_records=settings.worker.split_records,
                 part_records=settings.worker.part_records,
+                trust=services.trust,
+                signing_key_file=settings.bundles.signing_key_file,
             ),
             settings=reveal(settings),
         )

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, SecretStr
 
+from molfleet.bundles.signatures import Trust
 from molfleet.runtime.handler import ComputeShare, Handler, HandlerTable, LightHandler
 from molfleet.settings import Settings
 
@@ -44,6 +45,7 @@ class Residence(BaseModel):
     event_topics: dict[str, str]
     scratch: str
     cache_bytes: int
+    trust: Trust
     settings: dict[str, Any]
 
 
@@ -71,6 +73,12 @@ def environment(path: str) -> dict[str, str]:
     """
     module = path.partition(":")[0]
     return dict(getattr(importlib.import_module(module), "ENVIRONMENT", {}))
+
+
+def check_settings(path: str, settings: Settings) -> None:
+    """What the handlers of a table need of the settings: CHECK beside it. Raises SettingsError."""
+    module = path.partition(":")[0]
+    getattr(importlib.import_module(module), "CHECK", lambda settings: None)(settings)
 
 
 def row_of(table: HandlerTable, command_type: str) -> Handler | LightHandler:

@@ -40,18 +40,18 @@ def main(kind: str, topics: Collection[str] = (), env_file: Path | None = None) 
         )
     try:
         settings = load(env_file=env_file)
+        logs.configure(settings.log, worker=settings.worker.name or kind, hide=_secrets(settings))
+        worker = Worker(
+            settings,
+            kind,
+            tables[kind],
+            broker=KafkaBroker(settings.kafka, client_id=f"molfleet-{kind}"),
+            store=open_store(settings),
+            topics=load_topics().with_prefix(settings.topic_prefix),
+            only=topics,
+        )
     except SettingsError as error:
         sys.exit(_refused(str(error)))
-    logs.configure(settings.log, worker=settings.worker.name or kind, hide=_secrets(settings))
-    worker = Worker(
-        settings,
-        kind,
-        tables[kind],
-        broker=KafkaBroker(settings.kafka, client_id=f"molfleet-{kind}"),
-        store=open_store(settings),
-        topics=load_topics().with_prefix(settings.topic_prefix),
-        only=topics,
-    )
     try:
         asyncio.run(run(worker))
     except (UnfitStore, ValueError) as error:

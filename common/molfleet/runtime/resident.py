@@ -46,6 +46,7 @@ class ResidentContext:
         self._versions: dict[tuple[str, str], tuple[float, str]] = {}
         self.scratch = Path(residence.scratch)
         self.cache_bytes = residence.cache_bytes
+        self.trust = residence.trust
         self.resident: Any = None
 
     def version(self, ref: BlobRef) -> str:

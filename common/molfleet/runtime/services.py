@@ -14,6 +14,7 @@ from uuid import UUID
 from molfleet.blobs.port import BlobStore
 from molfleet.broker.port import Producer
 from molfleet.broker.topics import Topics
+from molfleet.bundles.signatures import Trust
 from molfleet.ledger.attempts import Attempts
 from molfleet.ledger.checkpoints import Checkpoints
 from molfleet.ledger.leases import Leases
@@ -45,6 +46,7 @@ class Ledger:
 @dataclass(frozen=True)
 class Services:
     settings: Settings
+    trust: Trust
     kind: str
     worker: str
     version: str

@@ -38,7 +38,8 @@ from molfleet.runtime.assembly import (
 from molfleet.runtime.control import Cancellations, ControlReader
 from molfleet.runtime.forkserver import ForkServer
 from molfleet.runtime.intake import Intake
-from molfleet.runtime.job import environment, load_table, preloads
+from molfleet.runtime.job import check_settings, environment, load_table, preloads
+from molfleet.runtime.keys import trust_of
 from molfleet.runtime.patience import Patience
 from molfleet.runtime.services import Ledger, Services
 from molfleet.runtime.slots import Slots
@@ -82,6 +83,8 @@ class Worker:
         self._topics = topics
         self._only = only
         self._hook = hook
+        check_settings(table_path, settings)
+        self._trust = trust_of(settings)
         self.name = settings.worker.name or f"{kind}-{socket.gethostname()}-{os.getpid()}"
         self.metrics = Metrics(worker=self.name, version=molfleet.__version__)
         self._patience = Patience(kind, settings.worker.retry_pause_s, self.metrics)
@@ -167,6 +170,7 @@ class Worker:
         bucket, prefix = settings.state_bucket, settings.topic_prefix
         return Services(
             settings=settings,
+            trust=self._trust,
             kind=self._kind,
             worker=self.name,
             version=molfleet.__version__,

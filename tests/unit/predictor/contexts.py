@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from molfleet.bundles.signatures import ANYBODY, Trust
 from molfleet.errors import Code, Rejected
 from molfleet.messages.generated import BlobRef
 
@@ -20,6 +21,7 @@ class FilesLightContext:
     scratch: Path
     cache_bytes: int = 1 << 30
     resident: Any = None
+    trust: Trust = ANYBODY
     versions: dict[str, str] = field(default_factory=dict)
     fetched: Counter[str] = field(default_factory=Counter)
 
