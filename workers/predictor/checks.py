@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
+from molfleet.bundles.predict import Model
 from molfleet.errors import Code, Rejected
 from molfleet.messages.generated import PredictProperties, SingleStructurePredict
 
@@ -21,4 +24,19 @@ def check_common(command: PredictProperties | SingleStructurePredict) -> None:
             Code.INVALID_COMMAND,
             f"confidence must be above 0 and below 1, and is {command.confidence:g}.",
             details={"field": "confidence"},
+        )
+
+
+def require_columns(model: Model, name: str, there: Collection[str], where: str, hint: str) -> None:
+    """A column may be blank here and there, but one that is not there at all was forgotten, or renamed.
+
+    Raises Rejected(INVALID_COMMAND) naming the columns and the model.
+    """
+    missing = [column for column in model.columns if column not in there]
+    if missing:
+        columns = ", ".join(map(repr, missing))
+        raise Rejected(
+            Code.INVALID_COMMAND,
+            f"{where} has no {columns}, which the model {name} takes besides the structure. {hint}",
+            details={"columns": ", ".join(missing)},
         )

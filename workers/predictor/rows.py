@@ -86,8 +86,10 @@ class RowWork:
         parsed = parse(raw)
         if isinstance(parsed, Reject):
             return _Case(raw, None, None, parsed)
+        properties = raw.properties if any(model.columns for model in self.models) else None
         try:
-            return _Case(raw, Molecule(parsed.mol, self.tools), Chem.MolToSmiles(parsed.mol))
+            molecule = Molecule(parsed.mol, self.tools, properties)
+            return _Case(raw, molecule, Chem.MolToSmiles(parsed.mol))
         except Exception as error:  # RDKit raises RuntimeError, ValueError, ... from its invariants
             code = RecordCode.FEATURIZATION_FAILED
             return _Case(raw, None, None, Reject.of(raw, code, f"RDKit cannot write its SMILES: {error}"))
@@ -108,10 +110,11 @@ class RowWork:
     def _predict(self, model: Model, rows: dict[int, np.ndarray], cases: list[_Case]) -> _Found:
         if not rows:
             return _Found(None, {})
-        level = model.featurization.level
-        molecules = [cases[at].molecule for at in rows]
-        ecfp4 = np.stack([molecule.ecfp4(level) for molecule in molecules if molecule is not None])
-        predictions = model.predict(np.stack(list(rows.values())), ecfp4, self.confidence)
+        featurization = model.featurization
+        molecules = [molecule for at in rows if (molecule := cases[at].molecule) is not None]
+        ecfp4 = np.stack([molecule.ecfp4(featurization.level) for molecule in molecules])
+        familiar = np.array([molecule.familiar(featurization) for molecule in molecules])
+        predictions = model.predict(np.stack(list(rows.values())), ecfp4, self.confidence, familiar)
         sure = np.isfinite(predictions.probabilities).all(axis=1)
         if model.manifest.task == "regression":
             sure = np.isfinite(predictions.value)

@@ -24,10 +24,14 @@ from molfleet.messages.generated import (
 from molfleet.runtime.handler import LightContext
 from workers.predictor.answers import consensus_of, model_prediction
 from workers.predictor.cache import ModelCache
-from workers.predictor.checks import check_common
+from workers.predictor.checks import check_common, require_columns
 from workers.predictor.explain import explanation_by
 
 Outcome = SingleStructurePredicted | SingleStructurePredictionFailed
+#: A structure and what its command says besides.
+_Key = tuple[Notation, str, frozenset[tuple[str, str]]]
+
+_BLANK = "Give it as an empty text where it is not known."
 
 
 @dataclass(frozen=True)
@@ -76,21 +80,24 @@ class _Job:
 
     def run(self) -> None:
         """Featurize each molecule, predict all rows together; what fails becomes its own Rejected."""
-        ready, features, ecfp4 = [], [], []
-        level = self.model.featurization.level
+        ready, features, ecfp4, familiar = [], [], [], []
+        featurization = self.model.featurization
         for key, one in self._molecules.items():
             try:
-                row, bits = one.features(self.model.featurization), one.ecfp4(level)
+                row, bits = one.features(featurization), one.ecfp4(featurization.level)
             except Exception as error:  # RDKit raises RuntimeError, ValueError, ... from its invariants
                 self._rows[key] = _failed("its features cannot be calculated", error)
                 continue
             ready.append(key)
             features.append(row)
             ecfp4.append(bits)
+            familiar.append(one.familiar(featurization))
         if not ready:
             return
         try:
-            predictions = self.model.predict(np.stack(features), np.stack(ecfp4), self._confidence)
+            predictions = self.model.predict(
+                np.stack(features), np.stack(ecfp4), self._confidence, np.array(familiar)
+            )
         except Exception as error:  # onnxruntime's own exceptions have no common base
             self._rows.update(dict.fromkeys(ready, _failed("the model fails", error)))
             return
@@ -111,17 +118,17 @@ class _Batch:
     def __init__(self, resident: Resident, context: LightContext) -> None:
         self._resident = resident
         self._context = context
-        self._structures: dict[tuple[Notation, str], Molecule | NotAMolecule] = {}
+        self._structures: dict[_Key, Molecule | NotAMolecule] = {}
         self._models: dict[str, Model | Rejected] = {}
         self._jobs: dict[tuple[int, float], _Job] = {}
 
     def take(self, command: SingleStructurePredict) -> Molecule:
         """Parse the structure and put it into the jobs of its models; raises Rejected."""
         check_common(command)
-        structure = self._structure(FORMATS.get(command.format).notation, command.structure)
+        structure = self._structure(command)
         for ref in command.models:
             model = self._model(ref.blob)
-            if isinstance(model, Model):
+            if isinstance(model, Model) and all(name in command.properties for name in model.columns):
                 self._job(model, command.confidence).add(structure)
         return structure
 
@@ -138,6 +145,7 @@ class _Batch:
                 model = self._model(ref.blob)
                 if isinstance(model, Rejected):
                     raise model
+                require_columns(model, model.manifest.name, command.properties, "properties", _BLANK)
                 row = self._job(model, command.confidence).row(structure)
                 prediction, answer = model_prediction(ref, model.manifest, row.predictions, row.index)
             except Rejected as error:
@@ -159,12 +167,16 @@ class _Batch:
             explanation=explanation,
         )
 
-    def _structure(self, notation: Notation, text: str) -> Molecule:
-        key = (notation, text)
+    def _structure(self, command: SingleStructurePredict) -> Molecule:
+        text, notation = command.structure, FORMATS.get(command.format).notation
+        key = (notation, text, frozenset(command.properties.items()))
         found = self._structures.get(key)
         if found is None:
             mol = molecule(text, notation)
-            found = mol if isinstance(mol, NotAMolecule) else Molecule(mol, self._resident.tools)
+            if isinstance(mol, NotAMolecule):
+                found = mol
+            else:
+                found = Molecule(mol, self._resident.tools, command.properties)
             self._structures[key] = found
         if isinstance(found, NotAMolecule):
             raise Rejected(Code.INVALID_STRUCTURE, found.message, details={"reason": found.code})
