@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cho_solve
+from scipy.linalg import lapack
 from scipy.optimize import minimize
 
 from molfleet.bundles.estimators.references import Mixture
@@ -80,13 +80,14 @@ class _Figures:
         parts = (self._tanimoto, gaussian, self._tanimoto * gaussian, self._inner)
         covariance = sum(weights[term] * parts[term] for term in self.terms) + np.zeros_like(scaled)
         covariance[np.diag_indices_from(covariance)] += noise + _LOWEST_NOISE
-        try:
-            root = np.linalg.cholesky(covariance)
-        except np.linalg.LinAlgError:
+        root, failed = lapack.dpotrf(covariance.T, lower=1, clean=0, overwrite_a=1)
+        if failed:
             return 1e10, np.zeros_like(point)
-        inverse = cho_solve((root, True), np.eye(len(y)), check_finite=False)
+        log_determinant = 2.0 * float(np.log(np.diag(root)).sum())
+        inverse = np.tril(lapack.dpotri(root, lower=1, overwrite_c=1)[0])
+        inverse += np.tril(inverse, -1).T
         alpha = inverse @ y
-        value = 0.5 * float(y @ alpha) + float(np.log(np.diag(root)).sum())
+        value = 0.5 * (float(y @ alpha) + log_determinant)
         inverse -= np.outer(alpha, alpha)
         gradient = np.empty_like(point)
         for place, term in enumerate(self.terms):
