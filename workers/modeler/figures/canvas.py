@@ -25,6 +25,7 @@ MAPS = {CROSS_VALIDATION: "Blues", TEST: "Oranges"}
 _FONT = "DejaVu Sans"
 #: Characters of a text that are looked at; no sheet has room for more.
 _LONGEST = 500
+_OF_SCALE_ONE = frozenset({"R2", "AUC", "MCC", "ACC"})
 _MISSING = "\N{WHITE SQUARE}"
 
 
@@ -85,6 +86,11 @@ def quantity(before: str, outcome: Outcome, room: float = 400) -> str:
     units = f" [{elided(outcome.units, 9, room / 3)}]" if outcome.units else ""
     left = room - _width(f"{before} {units}", 9, "normal")
     return f"{before} {elided(outcome.target, 9, left)}{units}"
+
+
+def figure_text(code: str, value: float) -> str:
+    """A metric's value: two decimals where its scale is 1, else three digits."""
+    return f"{round(value, 2) + 0.0:.2f}" if code in _OF_SCALE_ONE else f"{value:.3g}"
 
 
 @cache

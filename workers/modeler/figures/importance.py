@@ -6,8 +6,7 @@ import io
 from collections import Counter
 from typing import Any
 
-import numpy as np
-from PIL import Image
+from matplotlib.image import imread
 from rdkit import Chem
 from rdkit.Chem.Draw import rdMolDraw2D
 
@@ -95,7 +94,7 @@ def _substructures(outcome: Outcome) -> bytes:
 
 
 def _molecules(items: list[Importance], outcome: Outcome, across: int, down: int) -> Any:
-    """The molecules with their environments highlighted, (rows, columns, 4) of 8 bits."""
+    """The molecules with their environments highlighted, (rows, columns, 3 or 4)."""
     canvas = rdMolDraw2D.MolDraw2DCairo(_WIDE * across, _HIGH * down, _WIDE, _HIGH)
     options: Any = canvas.drawOptions()
     options.includeMetadata = False
@@ -118,7 +117,7 @@ def _molecules(items: list[Importance], outcome: Outcome, across: int, down: int
         highlightBondColors=bond_colours,
     )
     canvas.FinishDrawing()
-    return np.asarray(Image.open(io.BytesIO(canvas.GetDrawingText())).convert("RGBA"))
+    return imread(io.BytesIO(canvas.GetDrawingText()), format="png")
 
 
 def _legend(outcome: Outcome, item: Importance, environments: Environments) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from workers.modeler.algorithms.base import CLASSIFICATION
-from workers.modeler.figures.canvas import COLOURS, GREY, PALE, Sheet, elided
+from workers.modeler.figures.canvas import COLOURS, GREY, PALE, Sheet, elided, figure_text
 from workers.modeler.figures.curves import macro_roc
 from workers.modeler.figures.outcome import Outcome, Unseen
 from workers.modeler.figures.scatter import cloud, common_limits
@@ -69,14 +69,14 @@ def _scatter(axes: Any, outcome: Outcome, name: str, part: Unseen) -> None:
 
 def _numbers(sheet: Sheet, outcome: Outcome, name: str, records: int) -> None:
     """The key numbers in large type, each with the trivial model's below where that is known."""
-    shown = [
-        (title, value, outcome.baseline(code, name))
-        for code, title in _NUMBERS[outcome.task]
-        if (value := outcome.score(code, name)) is not None
-    ]
-    for place, (title, value, trivial) in enumerate(shown):
+    place = 0
+    for code, title in _NUMBERS[outcome.task]:
+        value, trivial = outcome.score(code, name), outcome.baseline(code, name)
+        if value is None:
+            continue
         left = 12 + place * 95
-        sheet.text(left, 26, f"{title} {value:.2f}" if abs(value) < 10 else f"{title} {value:.3g}", 9.5)
+        sheet.text(left, 26, f"{title} {figure_text(code, value)}", 9.5, room=92)
         if trivial is not None:
-            sheet.text(left, 15, f"trivial {trivial:.3g}", 6, color=GREY)
+            sheet.text(left, 15, f"trivial {figure_text(code, trivial)}", 6, color=GREY)
+        place += 1
     sheet.text(12, 5, elided(f"{name}, {records:,} records", 6, 200), 6, color=GREY)
