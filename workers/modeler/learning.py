@@ -16,6 +16,7 @@ from workers.modeler.audit import Audit, audit
 from workers.modeler.crossvalidation import Fold, cross_validate, out_of_fold
 from workers.modeler.curation import Curated, unsuitable
 from workers.modeler.dataset import Dataset
+from workers.modeler.echoes import columns_section
 from workers.modeler.evaluation import final_baseline, fold_baselines, fold_metrics
 from workers.modeler.exactness import perturbed
 from workers.modeler.fits import Checkpoints, Fitter, Problem
@@ -76,7 +77,8 @@ def learn(
     progress("fit", 0.0, "the folds' models together" if plan.keeps_folds else "all training records")
     final = fit_final(problem, fitter, folds)
     learned = _judged(dataset, curated, plan, problem, folds, final)
-    return replace(learned, sections=_trials(learned, plan, fitter, progress))
+    told = columns_section(problem, plan, tools)
+    return replace(learned, sections={**told, **_trials(learned, plan, fitter, progress)})
 
 
 def _trials(learned: Learned, plan: Plan, fitter: Fitter, progress: Progress) -> dict[str, Any]:

@@ -142,7 +142,8 @@ def metadata(plan: Plan, learned: Learned, sections: Mapping[str, Any]) -> dict[
         told["labels"] = ", ".join(learned.curated.labels)
     if learned.curated.units:
         told["units"] = learned.curated.units
-    told |= {f"warning.{number}": text for number, text in enumerate(curation["warnings"], 1)}
+    warnings = [*curation["warnings"], *sections.get("columns", {}).get("warnings", ())]
+    told |= {f"warning.{number}": text for number, text in enumerate(warnings, 1)}
     told |= _final_figures(learned)
     scaffold = sections.get("scaffold_split", {})
     told |= {f"scaffold_split.test.{name}": f"{v:.6g}" for name, v in scaffold.get("scaffold", {}).items()}

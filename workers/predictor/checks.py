@@ -38,5 +38,5 @@ def require_columns(model: Model, name: str, there: Collection[str], where: str,
         raise Rejected(
             Code.INVALID_COMMAND,
             f"{where} has no {columns}, which the model {name} takes besides the structure. {hint}",
-            details={"columns": ", ".join(missing)},
+            details={"columns": ", ".join(missing), "model": model.manifest.id},
         )
