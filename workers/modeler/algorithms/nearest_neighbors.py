@@ -21,7 +21,8 @@ from workers.modeler.algorithms.base import (
 from workers.modeler.algorithms.class_weights import CLASS_WEIGHT
 from workers.modeler.algorithms.kernels import fit_space, gram, mixing, mixture
 
-_ROWS = 512
+#: Similarities that are held at once.
+_SIMILARITIES = 1 << 24
 
 
 def _parameters(count: int, shrinkage: float, share: float, length_scale: float) -> tuple[Parameter, ...]:
@@ -41,7 +42,7 @@ def _parameters(count: int, shrinkage: float, share: float, length_scale: float)
 
 
 class Neighbours:
-    """Keeps the training rows; `votes(y)` makes their targets [n, d] and what all say together [d]."""
+    """Keeps the training rows. `_votes(y)`: their targets [n, d], and what all of them say together [d]."""
 
     def __init__(self, parameters: Mapping[str, Any], run: Run) -> None:
         self._parameters, self._run = parameters, run
@@ -66,17 +67,13 @@ class Neighbours:
         return self
 
     def _vote(self, x: Matrix) -> FloatArray:
-        """By sorting all training rows, where the bundle's predictor selects."""
         model = self.neighbourhood
-        voting, outputs = model.voting, np.empty((len(x), len(model.voting.prior)))
-        for start in range(0, len(x), _ROWS):
-            similarities = gram(model.mixture, model.space.encode(x[start : start + _ROWS]), model.rows)
-            nearest = np.argsort(-similarities, axis=1, kind="stable")[:, : voting.count]
-            weights = np.take_along_axis(similarities, nearest, axis=1) ** voting.power
-            votes = np.einsum("rk,rkd->rd", weights, voting.targets[nearest])
-            total = (votes if voting.probabilities else weights).sum(axis=1, keepdims=True)
-            said = np.divide(votes, total, out=np.tile(voting.prior, (len(votes), 1)), where=total > 0)
-            outputs[start : start + _ROWS] = (1 - voting.shrinkage) * said + voting.shrinkage * voting.prior
+        outputs = np.empty((len(x), len(model.voting.prior)))
+        step = max(1, _SIMILARITIES // len(model.rows))
+        for start in range(0, len(x), step):
+            similarities = gram(model.mixture, model.space.encode(x[start : start + step]), model.rows)
+            for row, similarity in enumerate(similarities, start):
+                outputs[row] = model.voting(similarity)
         return outputs
 
 
