@@ -24,7 +24,8 @@ _LEAST, _MOST = 10, 20_000
 
 
 def columns_section(problem: Problem, plan: Plan, tools: Toolbox) -> dict[str, Any]:
-    """Which columns the model takes, each with its `agreement`, and `warnings`; {} where it takes none."""
+    """What the model takes besides structures: `properties` by name, their features, each with its
+    `agreement`, and `warnings`; {} where it takes none."""
     built = [tools.featurizer(tools.add(spec)) for spec in plan.specs]
     taken = np.concatenate([np.full(one.size, one.needs == "record") for one in built])
     if not taken.any():
@@ -44,7 +45,8 @@ def columns_section(problem: Problem, plan: Plan, tools: Toolbox) -> dict[str, A
                 f"({found:.3f} in {int(known.sum()):,} records): if it is the target in other words, the "
                 "model has been told the answers."
             )
-    return {"columns": {"taken": told, "warnings": warnings}}
+    properties = list(dict.fromkeys(name for one in built for name in one.reads))
+    return {"columns": {"properties": properties, "taken": told, "warnings": warnings}}
 
 
 def agreement(column: FloatArray, values: FloatArray, *, classes: bool) -> float:

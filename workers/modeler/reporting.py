@@ -142,7 +142,10 @@ def metadata(plan: Plan, learned: Learned, sections: Mapping[str, Any]) -> dict[
         told["labels"] = ", ".join(learned.curated.labels)
     if learned.curated.units:
         told["units"] = learned.curated.units
-    warnings = [*curation["warnings"], *sections.get("columns", {}).get("warnings", ())]
+    columns = sections.get("columns", {"properties": [], "warnings": []})
+    if columns["properties"]:
+        told["columns"] = ", ".join(columns["properties"])
+    warnings = [*curation["warnings"], *columns["warnings"]]
     told |= {f"warning.{number}": text for number, text in enumerate(warnings, 1)}
     told |= _final_figures(learned)
     scaffold = sections.get("scaffold_split", {})

@@ -1,4 +1,4 @@
-"""molfleet model: what a model file says of itself."""
+"""molfleet model: what a model file says of itself, and whose it is."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from molfleet.cli import frame
 if TYPE_CHECKING:
     from molfleet.bundles.manifest import Featurizer, Manifest
 
-app = typer.Typer(no_args_is_help=True, help="Look into model files.")
+app = typer.Typer(no_args_is_help=True, help="Look into model files and sign them.")
 
 
 @app.callback()
 def _group() -> None:
-    """Look into model files."""
+    """Look into model files and sign them."""
 
 
 @app.command("inspect")
@@ -25,14 +25,18 @@ def inspect(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A .molmodel file.")],
     json: frame.Json = False,
 ) -> None:
-    """Verify every digest of a model file and print what it is. Nothing in it is executed.
+    """Verify every digest and the signature of a model file and print what it is. Nothing in it is executed.
 
-    Exit code 1: it was tampered with, is damaged, or is of a newer format.
-    Example: molfleet model inspect model/model.molmodel
+    Exit code 1: it was tampered with, is damaged, is of a newer format, or is not signed as the settings
+    MOLFLEET_BUNDLES_* want it. Example: molfleet model inspect model/model.molmodel
     """
     from molfleet.bundles.archive import open_bundle
+    from molfleet.runtime.keys import trust_of
 
-    manifest = open_bundle(file, max_bytes=frame.settings().blobs.max_model_bytes).manifest
+    settings = frame.settings()
+    trust = trust_of(settings)
+    bundle = open_bundle(file, max_bytes=settings.blobs.max_model_bytes, trust=trust)
+    manifest = bundle.manifest
     if json:
         frame.print_json(manifest.model_dump(mode="json"))
         return
@@ -49,6 +53,35 @@ def inspect(
         console.print()
         console.print(_metrics(manifest))
     console.print(f"\n{len(manifest.parts)} parts, every digest verified.")
+    if bundle.signed_by:
+        verdict = "verified" if trust.keys else "not verified: MOLFLEET_BUNDLES_TRUSTED_KEYS is not set"
+        console.print(f"signed with the key {bundle.signed_by}, {verdict}.")
+
+
+@app.command("sign")
+def sign(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A .molmodel file.")],
+    output: Annotated[Path, typer.Option("--output", "-o", dir_okay=False, help="The signed model.")],
+    json: frame.Json = False,
+) -> None:
+    """Sign a model file with the key in MOLFLEET_BUNDLES_SIGNING_KEY_FILE, after verifying its digests.
+
+    A signature that it has is replaced.
+    Example: molfleet model sign model/model.molmodel --output signed.molmodel
+    """
+    from molfleet.bundles.archive import open_bundle, write_bundle
+    from molfleet.runtime.keys import signer_of
+
+    settings = frame.settings()
+    signer = signer_of(settings)
+    if signer is None:
+        raise frame.Usage("MOLFLEET_BUNDLES_SIGNING_KEY_FILE names no key to sign with.")
+    bundle = open_bundle(file, max_bytes=settings.blobs.max_model_bytes)
+    write_bundle(output, bundle.manifest, bundle.parts, signer=signer)
+    if json:
+        frame.print_json({"file": str(output), "signed_by": signer.key_id})
+    else:
+        print(f"{output}: signed with the key {signer.key_id}")
 
 
 def _facts(manifest: Manifest) -> dict[str, Any]:
@@ -81,9 +114,10 @@ def _facts(manifest: Manifest) -> dict[str, Any]:
 
 def _text(featurizer: Featurizer) -> str:
     """TYPE:SIZE:RADIUS:name=value, as the commands take it."""
-    numbers = [str(number or "") for number in (featurizer.size, featurizer.radius)]
-    named = [f"{name}={value}" for name, value in featurizer.parameters.items() if value is not None]
-    return ":".join([featurizer.type, *numbers]).rstrip(":") + "".join(f":{pair}" for pair in named)
+    from molfleet.chemistry.featurizers.spec import SpecValue, text_of
+
+    parameters = {name: value for name, value in featurizer.parameters.items() if value is not None}
+    return text_of(SpecValue(featurizer.type, featurizer.size, featurizer.radius, parameters))
 
 
 def _metrics(manifest: Manifest) -> Any:
