@@ -89,6 +89,7 @@ def test_a_picture_of_what_is_not_known_does_not_apply() -> None:
     assert codes == {"predicted_vs_measured_plot", "residuals_plot"}
 
 
+@pytest.mark.worker
 @pytest.mark.parametrize("task", ["classification", "regression"])
 def test_each_fold_is_seen(task: str) -> None:
     """Moving the records of one fold to another changes every picture that shows folds."""
@@ -116,6 +117,7 @@ def test_intervals_without_a_bound_and_far_predictions_are_drawn_at_the_edge() -
             drawn(picture, outcome)
 
 
+@pytest.mark.worker
 def test_fifty_classes_with_names_in_any_script_are_drawn() -> None:
     labels = tuple(f"$класс_{number}$ {'很长' * 20}\n#{number}" for number in range(50))
     outcome = classes(50, 400, labels=labels, target="$x_1 \\frac{", model_name="\t模型\n" * 50)
