@@ -26,11 +26,10 @@ _PRIOR = 3.0
 
 @dataclass(frozen=True)
 class Evidence:
-    """A fitted covariance in units of the target's variance, its noise, and the log likelihood."""
+    """The likeliest covariance and noise, both in units of the target's variance."""
 
     mixture: Mixture
     noise: float
-    log_likelihood: float
 
 
 def fit_evidence(space: Space, rows: Encoded, y: FloatArray) -> Evidence:
@@ -40,7 +39,7 @@ def fit_evidence(space: Space, rows: Encoded, y: FloatArray) -> Evidence:
     best = minimize(
         figures.loss, figures.start(), (y,), jac=True, method="L-BFGS-B", bounds=figures.bounds()
     )
-    return Evidence(figures.mixture(best.x), _LOWEST_NOISE + float(np.exp(best.x[-1])), -float(best.fun))
+    return Evidence(figures.mixture(best.x), _LOWEST_NOISE + float(np.exp(best.x[-1])))
 
 
 class _Figures:
