@@ -25,7 +25,7 @@ def inspect(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A .molmodel file.")],
     json: frame.Json = False,
 ) -> None:
-    """Verify every digest and the signature of a model file and print what it is. Nothing in it is executed.
+    """Verify the digests and the signature of a model file and print what it is. Nothing in it is executed.
 
     Exit code 1: it was tampered with, is damaged, is of a newer format, or is not signed as the settings
     MOLFLEET_BUNDLES_* want it. Example: molfleet model inspect model/model.molmodel
@@ -38,7 +38,7 @@ def inspect(
     bundle = open_bundle(file, max_bytes=settings.blobs.max_model_bytes, trust=trust)
     manifest = bundle.manifest
     if json:
-        frame.print_json(manifest.model_dump(mode="json"))
+        frame.print_json({**manifest.model_dump(mode="json"), "signed_by": bundle.signed_by})
         return
     from rich.table import Table
     from rich.text import Text
