@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from molfleet.bundles.signatures import ANYBODY, Trust
 from molfleet.local.offline import Files, LocalContext
 from molfleet.messages.generated import ModelRef, PropertiesPredicted
 from molfleet.runtime.handler import ComputeShare
@@ -26,6 +27,7 @@ class Run:
     folder: Path
     models: Path
     processes: int = 1
+    trust: Trust = ANYBODY
 
     def __call__(self, source: str | bytes | Path, *names: str, **fields: Any) -> PropertiesPredicted:
         self.files = Files()
@@ -35,7 +37,7 @@ class Run:
         refs = [ModelRef(id=uuid4(), blob=self.files.ref(self.models / name)) for name in names]
         scratch = self.folder / f"scratch-{uuid4()}"
         scratch.mkdir()
-        share = ComputeShare(processes=self.processes, record_time_limit_s=30.0)
+        share = ComputeShare(self.processes, record_time_limit_s=30.0, trust=self.trust)
         self.context = LocalContext(self.files, self.folder / "out", scratch, share=share)
         self.command = predict_properties(source=self.files.ref(path), models=refs, **fields)
         return predict(self.command, self.context)
