@@ -19,7 +19,7 @@ from molfleet.bundles.arrays import Array
 from molfleet.bundles.difficulty import Difficulty
 from molfleet.bundles.domain import NEIGHBOURS, kept_rows
 from molfleet.bundles.probability import Calibrator
-from molfleet.bundles.similarity import neighbours
+from molfleet.bundles.similarity import Neighbours, neighbours
 from workers.modeler import difficulty
 from workers.modeler.algorithms.base import CLASSIFICATION, FloatArray, Task
 from workers.modeler.probabilities import cross_calibrated, fit_calibrator
@@ -74,14 +74,20 @@ class Calibrated:
                 sets = conformal.label_sets(self.apply(outputs), scores, confidence)
                 judged.append((confidence, sets[np.arange(len(values)), values], sets.sum(axis=1)))
                 continue
-            sizes = np.ones(len(values))
-            if self.difficulty is not None:
-                estimate = Difficulty(self.difficulty, dict(self.arrays))
-                found = near.similarities.astype(np.float64)
-                sizes = estimate(outputs[:, 0], ecfp4, near.rows, found)
-            half = conformal.bound(self.arrays["residuals"], confidence) * sizes
+            half = self._half(outputs, ecfp4, near, confidence)
             judged.append((confidence, np.abs(values - outputs[:, 0]) <= half, 2 * half))
         return tuple(_by_band("test", near.similarities[:, 0], judged))
+
+    def half_width(self, outputs: FloatArray, ecfp4: Bits, confidence: float) -> FloatArray:
+        """Half of the interval around each value of `outputs` [n, 1], in model space."""
+        return self._half(outputs, ecfp4, neighbours(ecfp4, self.known, NEIGHBOURS), confidence)
+
+    def _half(self, outputs: FloatArray, ecfp4: Bits, near: Neighbours, confidence: float) -> FloatArray:
+        sizes = np.ones(len(outputs))
+        if self.difficulty is not None:
+            estimate = Difficulty(self.difficulty, dict(self.arrays))
+            sizes = estimate(outputs[:, 0], ecfp4, near.rows, near.similarities.astype(np.float64))
+        return conformal.bound(self.arrays["residuals"], confidence) * sizes
 
 
 def calibrator(entry: manifest.Probability) -> Calibrator:

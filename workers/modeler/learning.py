@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from molfleet.bundles.features import Toolbox
-from molfleet.bundles.manifest import Metric
+from molfleet.bundles.manifest import Coverage, Metric
 from molfleet.errors import Code, Rejected
 from workers.modeler.algorithms.base import CLASSIFICATION, FloatArray
 from workers.modeler.audit import Audit, audit
+from workers.modeler.calibration import Calibrated, calibrate
 from workers.modeler.crossvalidation import Fold, cross_validate, out_of_fold
 from workers.modeler.curation import Curated, unsuitable
 from workers.modeler.dataset import Dataset
@@ -35,9 +36,9 @@ class Learned:
     """What a training has found out, before it is packed. Arrays have one entry per record used.
 
     `unseen` (records, classes or 1) are outputs of models that had not seen the record: the fold's,
-    and for the test set the final one. `metrics` and `baselines` are of the folds, `final_metrics`,
-    `final_baseline` and `intervals` (95 %, by metric) of the final model on the test set. `sections` are
-    what else was found, ready for JSON.
+    and for the test set the final one; probabilities are calibrated. `coverage` is that of the test set.
+    `metrics` and `baselines` are of the folds, `final_metrics`, `final_baseline` and `intervals` (95 %,
+    by metric) of the final model on the test set. `sections` are what else was found, ready for JSON.
     """
 
     dataset: Dataset
@@ -46,6 +47,8 @@ class Learned:
     folds: Sequence[Fold]
     final: Final
     unseen: FloatArray
+    calibrated: Calibrated
+    coverage: tuple[Coverage, ...]
     modi: float | None
     metrics: Sequence[Metric]
     baselines: Sequence[Metric]
@@ -84,7 +87,10 @@ def learn(
 def _trials(learned: Learned, plan: Plan, fitter: Fitter, progress: Progress) -> dict[str, Any]:
     """Leakage, and the further fits that the command wants."""
     problem, options = learned.problem, plan.options
-    sections: dict[str, Any] = {"leakage": learned.audit.section()}
+    sections: dict[str, Any] = {
+        "leakage": learned.audit.section(),
+        "coverage": [c.model_dump() for c in (*learned.calibrated.coverage, *learned.coverage)],
+    }
     rounds = options.y_randomization
     fits = rounds + options.scaffold_audit
     if options.scaffold_audit and plan.split.code != "scaffold":
@@ -92,7 +98,9 @@ def _trials(learned: Learned, plan: Plan, fitter: Fitter, progress: Progress) ->
         chosen = {m.name: m.value for m in learned.final_metrics} or {
             m.name: m.value for m in learned.metrics if m.subset == "validation" and m.fold is None
         }
-        sections["scaffold_split"] = scaffold_trial(problem, fitter, chosen, options.bootstrap)
+        sections["scaffold_split"] = scaffold_trial(
+            problem, fitter, chosen, learned.calibrated.apply, options.bootstrap
+        )
     if rounds:
         sections["y_randomization"] = randomization_trial(
             problem,
@@ -173,12 +181,20 @@ def _judged(
         problem.partition,
         plan.rules.target,
     )
-    unseen = out_of_fold(problem, folds)
-    unseen[partition.test] = final.test
+    training, test = partition.training, partition.test
+    raw, ecfp4 = out_of_fold(problem, folds), problem.samples.fingerprints
+    calibrated = calibrate(
+        task, values[training], raw[training], partition.folds[training], ecfp4[training], plan.seed
+    )
+    unseen = raw.copy()
+    unseen[training], unseen[test] = calibrated.outputs, calibrated.apply(final.test)
+    folds = [
+        _calibrated(fold, calibrated, unseen[partition.validation_of(n)]) for n, fold in enumerate(folds)
+    ]
     everything = np.arange(len(values))
     filled = fit_preparation(None, problem.data.features, everything, problem.data.continuous)
     index = modi(task, filled.float32(problem.data.features), values, plan.seed)
-    figures = evaluate(task, values[partition.test], final.test)
+    figures = evaluate(task, values[test], unseen[test])
     return Learned(
         dataset=dataset,
         curated=curated,
@@ -186,6 +202,8 @@ def _judged(
         folds=folds,
         final=final,
         unseen=unseen,
+        calibrated=calibrated,
+        coverage=calibrated.test(values[test], final.test, ecfp4[test]),
         modi=index,
         metrics=fold_metrics(task, target, values, partition, folds),
         baselines=fold_baselines(task, target, values, partition, problem.outputs),
@@ -193,7 +211,17 @@ def _judged(
             Metric(name=name, target=target, subset="test", value=value) for name, value in figures.items()
         ],
         final_baseline=final_baseline(task, values, partition, problem.outputs) if figures else {},
-        intervals=intervals(task, values[partition.test], final.test, plan.seed, plan.options.bootstrap),
+        intervals=intervals(task, values[test], unseen[test], plan.seed, plan.options.bootstrap),
         audit=audit(problem.samples, partition, plan.seed),
         sections={},
+    )
+
+
+def _calibrated(fold: Fold, calibrated: Calibrated, validation: FloatArray) -> Fold:
+    """A fold's outputs as the model would give them; `validation`: calibrated without this fold."""
+    return replace(
+        fold,
+        train=calibrated.apply(fold.train),
+        validation=validation,
+        test=calibrated.apply(fold.test),
     )

@@ -6,13 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
-from numpy.typing import NDArray
 from pydantic import JsonValue
 from rdkit import rdBase
 
-from molfleet.bundles import conformal, domain, manifest
+from molfleet.bundles import domain, manifest
 from molfleet.bundles.archive import MAX_MANIFEST_BYTES, write_bundle
 from molfleet.bundles.arrays import pack
 from molfleet.bundles.features import Toolbox
@@ -20,7 +18,6 @@ from molfleet.bundles.predict import Model, load_model
 from molfleet.bundles.signatures import ANYBODY, BadKey, Signer, read_signer
 from molfleet.chemistry.featurizers import SpecValue
 from molfleet.errors import Code, Rejected
-from workers.modeler.algorithms.base import CLASSIFICATION
 from workers.modeler.curation import measured_again
 from workers.modeler.ensembles.base import Recipe
 from workers.modeler.golden import golden_molecules
@@ -85,7 +82,7 @@ def seal(
         molecules=problem.samples.molecules[training],
     )
     parts["domain.npz"], parts["domain.tsv"] = fitted.part, fitted.molecules
-    parts["calibration.npz"] = pack(_calibration(learned))
+    parts["calibration.npz"] = pack(learned.calibrated.arrays)
     golden, parts["golden.npz"] = golden_molecules(plan, learned, tools)
     write_bundle(
         path,
@@ -120,7 +117,8 @@ def seal(
                 components=fitted.components,
                 bandwidth=fitted.bandwidth,
             ),
-            calibration=manifest.Calibration(part="calibration.npz", size=len(training)),
+            calibration=learned.calibrated.entry("calibration.npz", learned.coverage),
+            probability=learned.calibrated.probability,
             golden=golden,
             metadata=about.metadata,
         ),
@@ -196,11 +194,3 @@ def _library_versions() -> dict[str, str]:
         except PackageNotFoundError:  # XGBoost has two names, by platform
             continue
     return found
-
-
-def _calibration(learned: Learned) -> dict[str, NDArray[Any]]:
-    training = learned.problem.partition.training
-    actual, predicted = learned.problem.values[training], learned.unseen[training]
-    if learned.curated.task == CLASSIFICATION:
-        return conformal.fit_classification(actual, predicted)
-    return conformal.fit_regression(actual, predicted[:, 0])

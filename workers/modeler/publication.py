@@ -41,7 +41,8 @@ def draw(
     plan: Plan, learned: Learned, sections: Mapping[str, Any], tools: Toolbox, directory: Path
 ) -> Made:
     """Write all tables and pictures of a training into `directory`."""
-    outcome = reporting.outcome(plan, learned, tools)
+    explained, left_out = _explained(plan, learned, tools)
+    outcome = reporting.outcome(plan, learned, explained)
     measured, rows = learned.dataset.measured, learned.curated.rows
     drawing = draw_pictures(directory, outcome)
     figures = metric_rows(
@@ -68,8 +69,16 @@ def draw(
         write_importance(directory / "feature_importance.csv", outcome),
         *drawing.files,
     ]
-    left_out = {f"left_out.{code}": reason for code, reason in drawing.left_out.items()}
+    left_out |= {f"left_out.{code}": reason for code, reason in drawing.left_out.items()}
     return Made(files, draw_thumbnails(directory, outcome), left_out)
+
+
+def _explained(plan: Plan, learned: Learned, tools: Toolbox) -> tuple[reporting.Explained, dict[str, str]]:
+    """Nothing, and why, where it cannot be said: that fails no training."""
+    try:
+        return reporting.explain(plan, learned, tools), {}
+    except Exception as error:
+        return reporting.Explained(), {"left_out.importance": f"{type(error).__name__}: {error}"[:200]}
 
 
 def _write_json(kind: str, path: Path, told: Any) -> ArtifactFile:

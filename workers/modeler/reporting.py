@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from molfleet.bundles.features import Toolbox
-from workers.modeler.algorithms.base import FloatArray
+from molfleet.bundles.manifest import Metric
+from workers.modeler.algorithms.base import REGRESSION, FloatArray
 from workers.modeler.audit import Audit
 from workers.modeler.curation import curation_section
 from workers.modeler.ensembles.base import Recipe
@@ -21,35 +23,49 @@ from workers.modeler.sealed import predict
 from workers.modeler.splits import Indices
 from workers.modeler.substructures import Environments, environments_of
 
+#: Confidence of the intervals in the pictures.
+INTERVAL = 0.9
 
-def outcome(plan: Plan, learned: Learned, tools: Toolbox) -> Outcome:
+
+def outcome(plan: Plan, learned: Learned, explained: Explained) -> Outcome:
     """What the pictures of a model show."""
     problem, partition = learned.problem, learned.problem.partition
     parts = {CROSS_VALIDATION: partition.training, TEST: partition.test}
-    importances, environments = _explained(plan, learned, tools)
-    final = {metric.name: metric.value for metric in learned.final_metrics}
     return Outcome(
         task=learned.curated.task,
         target=plan.rules.target,
         labels=learned.curated.labels,
-        subsets={name: _unseen(learned, rows) for name, rows in parts.items() if len(rows)},
+        subsets={name: _unseen(learned, rows, name) for name, rows in parts.items() if len(rows)},
         units=learned.curated.units or "",
         model_name=plan.model_name,
         method=problem.recipe.display_name,
-        scores={TEST: final} if final else {},
-        baselines={TEST: learned.final_baseline} if final else {},
-        importances=importances,
-        environments=environments,
+        scores={
+            CROSS_VALIDATION: _over_folds(learned.metrics),
+            TEST: {metric.name: metric.value for metric in learned.final_metrics},
+        },
+        baselines={CROSS_VALIDATION: _over_folds(learned.baselines), TEST: learned.final_baseline},
+        importances=explained.importances,
+        environments=explained.environments,
     )
 
 
-def _unseen(learned: Learned, rows: Indices) -> Unseen:
-    return Unseen(
+def _over_folds(metrics: Sequence[Metric]) -> dict[str, float]:
+    return {m.name: m.value for m in metrics if m.subset == "validation" and m.fold is None}
+
+
+def _unseen(learned: Learned, rows: Indices, name: str) -> Unseen:
+    outputs = learned.unseen[rows]
+    found = Unseen(
         actual=learned.problem.values[rows],
-        outputs=learned.unseen[rows],
+        outputs=outputs,
         folds=learned.problem.partition.folds[rows],
         similarity=_similarities(learned.audit, len(learned.unseen))[rows],
     )
+    if name != TEST or learned.curated.task != REGRESSION:
+        return found
+    ecfp4 = learned.problem.samples.fingerprints[rows]
+    half = learned.calibrated.half_width(outputs, ecfp4, INTERVAL)
+    return replace(found, lower=outputs[:, 0] - half, upper=outputs[:, 0] + half)
 
 
 def _similarities(audit: Audit, records: int) -> FloatArray:
@@ -60,9 +76,16 @@ def _similarities(audit: Audit, records: int) -> FloatArray:
     return found
 
 
-def _explained(
-    plan: Plan, learned: Learned, tools: Toolbox
-) -> tuple[Sequence[Importance], Mapping[int, Environments]]:
+@dataclass(frozen=True)
+class Explained:
+    """Which features count, and what sets those that are bits."""
+
+    importances: Sequence[Importance] = ()
+    environments: Mapping[int, Environments] = field(default_factory=dict)
+
+
+def explain(plan: Plan, learned: Learned, tools: Toolbox) -> Explained:
+    """What the final model looks at."""
     problem, final = learned.problem, learned.final
     features = problem.data.features
     held_out = problem.partition.test if len(problem.partition.test) else problem.partition.validation_of(0)
@@ -76,7 +99,7 @@ def _explained(
         held_out=held_out,
         seed=plan.seed,
     )
-    return importances, environments_of(importances, problem.samples.smiles, features)
+    return Explained(importances, environments_of(importances, problem.samples.smiles, features))
 
 
 def prediction_header(plan: Plan, learned: Learned) -> tuple[str, ...]:

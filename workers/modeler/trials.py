@@ -19,7 +19,11 @@ HEADLINE: Mapping[str, str] = {"classification": "AUC", "regression": "RMSE"}
 
 
 def scaffold_trial(
-    problem: Problem, fitter: Fitter, chosen: Mapping[str, float], rounds: int
+    problem: Problem,
+    fitter: Fitter,
+    chosen: Mapping[str, float],
+    calibrate: Callable[[FloatArray], FloatArray],
+    rounds: int,
 ) -> dict[str, Any]:
     """The score on scaffolds that the model has not seen, beside that of the chosen split.
 
@@ -38,7 +42,7 @@ def scaffold_trial(
         if missing or len(np.unique(values[test])) < 2:
             return {**told, "impossible": "A scaffold split leaves a part without one of the classes."}
     fit = fitter(Wanted("scaffold", partition.training, {"test": test}))
-    outputs = fit.outputs["test"]
+    outputs = calibrate(fit.outputs["test"])
     scores = evaluate(problem.recipe.task, values[test], outputs)
     baseline = final_baseline(problem.recipe.task, values, partition, problem.outputs)
     spread = intervals(problem.recipe.task, values[test], outputs, problem.seed, rounds)
