@@ -20,14 +20,12 @@ LEAST = 100
 LEAST_FOLDS = 3
 #: Signs that can only make a prediction more difficult.
 _MONOTONE = frozenset(SIGNS) - {"size", "value"}
-#: So many neighbours are looked up, so that NEIGHBOURS are left without those of one more fold.
-_POOL = 5 * NEIGHBOURS
 #: More records than this are not needed for so few coefficients; a seeded sample of them is taken.
 _MOST = 5_000
 #: Weight of the penalty on the coefficients, in records.
 _PENALTY = 2.0
 #: The coefficients are drawn to none by so much: in the mean over four public sets, random and scaffold
-#: splits and three methods, 90 % intervals are then 5-6 % narrower than plain ones, undrawn 2-3 %.
+#: splits and three methods, intervals are then narrower by some 3 % more than undrawn.
 _DRAWN = 0.7
 #: The folds are joined to so many groups where plain and normalized intervals are compared.
 _GROUPS = 3
@@ -39,7 +37,7 @@ Mask = NDArray[np.bool_]
 @dataclass(frozen=True)
 class Records:
     """Out-of-fold predictions and measured values [n] in the estimators' space, their folds [n], packed
-    fingerprints uint8 [n, 256]; `rows`, `similarities` [n, _POOL]: the nearest records of other folds."""
+    fingerprints uint8 [n, 256]; `rows`, `similarities` [n, NEIGHBOURS]: the nearest of other folds."""
 
     predicted: FloatArray
     values: FloatArray
@@ -56,20 +54,22 @@ class Records:
 def records(
     predicted: FloatArray, values: FloatArray, folds: NDArray[np.int64], ecfp4: NDArray[np.uint8]
 ) -> Records:
-    found = neighbours(ecfp4, ecfp4, _POOL, query_groups=folds, reference_groups=folds)
+    found = neighbours(ecfp4, ecfp4, NEIGHBOURS, query_groups=folds, reference_groups=folds)
     return Records(predicted, values, folds, ecfp4, found.rows, found.similarities.astype(np.float64))
 
 
 def fit(known: Records, used: Mask) -> manifest.Difficulty:
-    """The estimate of least exponential deviance from the errors of the records `used` [n], whose
-    neighbours are of these records too. Raises ValueError where no record has an error."""
+    """The estimate of least exponential deviance from the errors of the records `used` [n].
+
+    Raises ValueError where no record has an error, or all have one value.
+    """
     error, spread = float(known.errors[used].mean()), float(known.values[used].std())
     if not (error > 0 and spread > 0):
         raise ValueError("difficulty cannot be fitted to errors or values that are all the same")
     rows = np.flatnonzero(used)
     if len(rows) > _MOST:
         rows = np.random.default_rng(0).choice(rows, _MOST, replace=False)
-    found = _signs(known, rows, used, error, spread)
+    found = _signs(known, rows, error, spread)
     center, scale = found.mean(axis=0), found.std(axis=0)
     scale[scale < 1e-9] = 1.0
     design = np.column_stack([np.ones(len(rows)), (found - center) / scale])
@@ -100,18 +100,20 @@ def fit(known: Records, used: Mask) -> manifest.Difficulty:
     )
 
 
-def sigma(fitted: manifest.Difficulty, known: Records, queries: Mask, used: Mask) -> FloatArray:
-    """sigma of the records `queries`, their neighbours taken from the records `used` of other folds."""
-    rows = np.flatnonzero(queries)
-    nearest, similarities = _nearest(known, rows, used)
+def sigma(fitted: manifest.Difficulty, known: Records, queries: Mask) -> FloatArray:
+    """sigma of the records `queries` [n], from their neighbours in other folds."""
     estimate = Difficulty(fitted, {"errors": known.errors, "values": known.values})
-    return estimate(known.predicted[rows], known.ecfp4[rows], nearest, similarities)
+    return estimate(
+        known.predicted[queries], known.ecfp4[queries], known.rows[queries], known.similarities[queries]
+    )
 
 
 def cross_fitted(known: Records) -> tuple[FloatArray, manifest.Difficulty | None]:
     """sigma [n] of the records, and the estimate for new molecules; None: it is 1 for these.
 
-    Estimate and choice that a record's sigma comes from were made without the records of its fold.
+    Estimate and choice that a record's sigma comes from are fitted to the errors of other folds. Its own
+    error can be a sign for these only, where it is a neighbour: without it, neighbours would be farther
+    in the fit than they are in use, and intervals wider by 2-5 % for it.
     """
     numbers, everything = np.unique(known.folds), np.ones(len(known.values), np.bool_)
     sizes = np.ones(len(everything))
@@ -122,7 +124,7 @@ def cross_fitted(known: Records) -> tuple[FloatArray, manifest.Difficulty | None
         own = known.folds == fold
         fitted = _chosen(known, ~own)
         plain = float(known.errors[~own].mean())
-        sizes[own] = (plain or error) if fitted is None else sigma(fitted, known, own, everything)
+        sizes[own] = (plain or error) if fitted is None else sigma(fitted, known, own)
     fitted = _chosen(known, everything)
     return (sizes / error, None) if fitted is None else (sizes, fitted)
 
@@ -136,7 +138,7 @@ def _chosen(known: Records, used: Mask) -> manifest.Difficulty | None:
         for group in np.unique(groups):
             own, others = used.copy(), used.copy()
             own[used], others[used] = groups == group, groups != group
-            sizes[groups == group] = sigma(fit(known, others), known, own, used)
+            sizes[groups == group] = sigma(fit(known, others), known, own)
         fitted = fit(known, used)
     except ValueError:
         return None
@@ -147,18 +149,7 @@ def _chosen(known: Records, used: Mask) -> manifest.Difficulty | None:
     return fitted if narrower else None
 
 
-def _signs(known: Records, rows: NDArray[np.int64], used: Mask, error: float, spread: float) -> FloatArray:
-    nearest, similarities = _nearest(known, rows, used)
-    near = Near(similarities, known.errors[nearest], known.values[nearest])
+def _signs(known: Records, rows: NDArray[np.int64], error: float, spread: float) -> FloatArray:
+    nearest = known.rows[rows]
+    near = Near(known.similarities[rows], known.errors[nearest], known.values[nearest])
     return signs(known.predicted[rows], known.ecfp4[rows], near, error, spread)
-
-
-def _nearest(known: Records, rows: NDArray[np.int64], used: Mask) -> tuple[NDArray[np.int64], FloatArray]:
-    """The NEIGHBOURS nearest of the records `used` in other folds; -1 and 0 where there are fewer."""
-    pool = known.rows[rows]
-    found = (pool >= 0) & used[pool]
-    order = np.argsort(~found, axis=1, kind="stable")[:, :NEIGHBOURS]
-    found = np.take_along_axis(found, order, axis=1)
-    nearest = np.where(found, np.take_along_axis(pool, order, axis=1), -1)
-    similarities = np.take_along_axis(known.similarities[rows], order, axis=1)
-    return nearest, np.where(found, similarities, 0.0)

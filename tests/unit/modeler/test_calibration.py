@@ -7,7 +7,7 @@ import pytest
 
 from molfleet.bundles import conformal, manifest
 from tests.unit.modeler.exchangeable import Drawn, classification, part, regression
-from workers.modeler import calibration
+from workers.modeler import calibration, difficulty
 from workers.modeler.calibration import Calibrated, calibrate
 from workers.modeler.metrics import auc
 
@@ -76,11 +76,19 @@ def test_intervals_hold_where_the_noise_is_large_too(splits: list[tuple[Calibrat
     assert np.mean(of_ours) > np.mean(of_plain) + 0.05
 
 
-def test_molecules_that_are_equally_difficult_get_plain_intervals() -> None:
-    drawn = regression(np.random.default_rng(3), 300, even=True)
-    made = calibrated("regression", drawn)
+def test_an_estimate_that_does_not_narrow_intervals_is_not_used() -> None:
+    made = calibrated("regression", regression(np.random.default_rng(4), 300, even=True))
     assert made.difficulty is None
     assert set(made.arrays) == {"residuals"}
+
+
+def test_molecules_that_are_equally_difficult_get_intervals_of_about_one_width() -> None:
+    for seed in range(5):
+        drawn = regression(np.random.default_rng(seed), 300, even=True)
+        sizes, _ = difficulty.cross_fitted(
+            difficulty.records(drawn.outputs[:, 0], drawn.values, drawn.folds, drawn.ecfp4)
+        )
+        assert sizes.std() < 0.1 * sizes.mean()
 
 
 @pytest.mark.parametrize(("count", "k_fold"), [(90, 5), (300, 2)])

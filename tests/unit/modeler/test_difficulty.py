@@ -9,7 +9,6 @@ import pytest
 from sklearn.linear_model import GammaRegressor
 
 from molfleet.bundles.difficulty import SIGNS
-from molfleet.bundles.similarity import neighbours
 from tests.unit.modeler.exchangeable import regression
 from workers.modeler import difficulty
 from workers.modeler.difficulty import Records, cross_fitted, fit, records, sigma
@@ -30,7 +29,7 @@ def test_the_coefficients_are_those_of_a_gamma_regression(
     monkeypatch.setattr(difficulty, "_MONOTONE", frozenset())
     fitted = fit(known, EVERYTHING)
     rows = np.arange(300)
-    signs = difficulty._signs(known, rows, EVERYTHING, fitted.error, fitted.spread)
+    signs = difficulty._signs(known, rows, fitted.error, fitted.spread)
     standard = (signs - signs.mean(axis=0)) / signs.std(axis=0)
     errors = np.maximum(known.errors, 1e-3 * fitted.error)
     oracle = GammaRegressor(alpha=2 * difficulty._PENALTY / 300, tol=1e-8, max_iter=10_000)
@@ -48,7 +47,7 @@ def test_signs_of_difficulty_never_make_a_prediction_easier(known: Records) -> N
 
 
 def test_families_with_larger_errors_are_more_difficult(known: Records) -> None:
-    found = sigma(fit(known, EVERYTHING), known, EVERYTHING, EVERYTHING)
+    found = sigma(fit(known, EVERYTHING), known, EVERYTHING)
     family = np.unpackbits(known.ecfp4, axis=1, bitorder="little")[:, :600].reshape(300, 50, 12).sum(axis=2)
     family = family.argmax(axis=1)
     assert found[family >= 40].mean() > 2 * found[family < 10].mean()
@@ -59,23 +58,10 @@ def test_neighbours_come_from_other_folds(known: Records) -> None:
         assert not (known.folds[near[near >= 0]] == known.folds[row]).any()
 
 
-def test_leaving_a_fold_out_gives_the_neighbours_of_a_search_without_it(known: Records) -> None:
-    used = known.folds != 2
-    rows = np.flatnonzero(used)
-    found, similarities = difficulty._nearest(known, rows, used)
-    searched = neighbours(
-        known.ecfp4[used],
-        known.ecfp4[used],
-        found.shape[1],
-        query_groups=known.folds[used],
-        reference_groups=known.folds[used],
-    )
-    assert similarities == pytest.approx(searched.similarities, abs=1e-7)
-    assert found.tolist() == rows[searched.rows].tolist()
-
-
 def test_a_records_sigma_is_made_without_the_errors_of_its_fold(known: Records) -> None:
+    """Where its fold has no neighbours elsewhere; a neighbour's error is a sign of difficulty."""
     own = known.folds == 0
+    known = replace(known, similarities=np.where(own[known.rows], 0.0, known.similarities))
     changed = replace(known, values=known.values + own * (known.values - known.predicted))
     before, chosen = cross_fitted(known)
     after, chosen_again = cross_fitted(changed)
