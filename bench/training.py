@@ -19,7 +19,7 @@ from bench.training_kept import Kept
 from bench.training_options import TrainingOptions, chosen_of
 from bench.training_ours import Ours, every, prepare
 from bench.training_outputs import Unseen, unseen
-from bench.training_scores import RIVAL_NAMES, Scores
+from bench.training_scores import RIVAL_NAMES, VALIDATED, Scores
 from bench.training_sets import K_FOLD, SETS, Material, read
 from bench.training_standings import add_figures, choose, table
 
@@ -41,8 +41,9 @@ def scores(chosen: TrainingOptions, load: Load, report: Report) -> None:
     add_figures(report, results, choice)
     report.notes.append(
         f"{choice.fixed} is the one method of ours with the lowest mean rank over sets and splits by "
-        "validation (fitted on four folds of the training part, judged on the fifth): test scores did "
-        "not choose it. A set's own choice is the best there by the same scores"
+        f"validation (fitted on four folds of the training part, judged on the fifth, seeds below "
+        f"{VALIDATED}): test scores did not choose it. A set's own choice is the best there by the same "
+        "scores"
     )
     report.notes.append(
         "all get the same standardized molecules, one value each, and the same test set (20 %); chemprop "

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bench.training_intervals import held
 from bench.training_ours import Ours
 from bench.training_outputs import unseen
 from bench.training_scores import score_of
@@ -51,12 +52,12 @@ def test_columns_of_fingerprints_and_descriptors_are_told_apart(material: Materi
     assert both[2048:].all()
 
 
-def test_a_score_is_the_one_that_the_handler_reports(material: Material, tmp_path: Path) -> None:
+def test_scores_and_coverage_are_those_that_the_handler_reports(material: Material, tmp_path: Path) -> None:
     rows = list(zip(material.smiles, map(str, material.values), strict=True))
     source = support.write_table(tmp_path, rows, ("smiles", "dG_hyd"), "few.csv")
     found = unseen(Ours("lightgbm", "ECFP"), material, "random", 3, 1, tmp_path / "outputs")
     values, outputs, _ = found.of(found.test)
-    event, _, context = support.trained(
+    event, model, context = support.trained(
         tmp_path,
         source,
         targets=("dG_hyd",),
@@ -73,3 +74,12 @@ def test_a_score_is_the_one_that_the_handler_reports(material: Material, tmp_pat
         told = [row for row in csv.DictReader(stream) if (row["fold"], row["metric"]) == ("final", "RMSE")]
     assert [row["subset"] for row in told] == ["test"]
     assert score_of("regression", values, outputs) == pytest.approx(float(told[0]["value"]), rel=1e-4)
+    calibration = model.manifest.calibration
+    assert calibration is not None
+    (sealed,) = (
+        one
+        for one in calibration.coverage
+        if (one.subset, one.confidence, one.low, one.high) == ("test", 0.9, 0.0, 1.0)
+    )
+    ours = held(found, 3)
+    assert (ours.covered, ours.width) == pytest.approx((sealed.covered, sealed.width), rel=1e-4)
