@@ -173,6 +173,11 @@ def metadata(plan: Plan, learned: Learned, sections: Mapping[str, Any]) -> dict[
     told |= _final_figures(learned)
     scaffold = sections.get("scaffold_split", {})
     told |= {f"scaffold_split.test.{name}": f"{v:.6g}" for name, v in scaffold.get("scaffold", {}).items()}
+    told |= {
+        f"coverage.{100 * of['confidence']:g}.{of['subset']}": f"{100 * of['covered']:.1f} %"
+        for of in sections["coverage"]
+        if (of["low"], of["high"]) == (0.0, 1.0)
+    }
     told |= _hyper_parameters(problem.recipe)
     return told
 

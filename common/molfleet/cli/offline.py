@@ -26,7 +26,7 @@ def train(
     Writes model.molmodel, metrics.json, rejects.csv where there are any, and the artifacts.
     Example: molfleet train logd.csv --target logD --method lightgbm --featurizer ECFP:2048:2 --output model
     """
-    from molfleet.cli import fields, show
+    from molfleet.cli import fields, show, trained
     from molfleet.local.offline import Files
     from molfleet.messages.generated import TrainModel
 
@@ -46,8 +46,13 @@ def train(
     path.write_text(json_module.dumps(metrics, indent=2) + "\n", "utf-8")
     artifacts = [files.path(artifact.blob) for artifact in getattr(event, "artifacts", [])]
     counts = {name: getattr(event, name) for name in ("records_used", "records_skipped")}
-    overall = {f"{row['subset']} {row['name']}": row["value"] for row in metrics if row.get("fold") is None}
-    running.report(json, event, counts | overall, [model, path, rejects, *artifacts])
+    if json:
+        overall = {f"{m['subset']} {m['name']}": m["value"] for m in metrics if m.get("fold") is None}
+        counts |= overall | {"metadata": dict(getattr(event, "metadata", {}))}
+    else:
+        print(*trained.lines(event), sep="\n")
+        counts = {}
+    running.report(json, event, counts, [model, path, rejects, *artifacts])
 
 
 def predict(
