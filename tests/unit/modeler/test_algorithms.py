@@ -24,7 +24,7 @@ REFERENCE: dict[str, float] = {
     "randomforestclassifier": 0.2452,
     "randomforestregressor": 0.3553,
     "extratreesclassifier": 0.2827,
-    "extratreesregressor": 0.3334,
+    "extratreesregressor": 0.3314,
     "gradientboostingclassifier": 0.1507,
     "gradientboostingregressor": 0.2194,
     "extremegradientboostingclassifier": 0.0670,
