@@ -180,6 +180,17 @@ def test_the_laplace_approximation_is_that_of_scikit_learn() -> None:
     assert np.allclose(coefficients, ACTIVE - oracle.base_estimator_.pi_, atol=1e-4)
 
 
+def test_what_is_said_of_a_row_without_itself_is_what_a_fit_without_it_says() -> None:
+    space = fit_space(X, CONTINUOUS)
+    similarities = 4.0 * gram(fitted("kernelridgeregressor").expansion.mixture, *[space.encode(X)] * 2)
+    coefficients, _ = gaussian_process.laplace(similarities, ACTIVE == 1, 0.3)
+    unseen = gaussian_process.left_out(similarities, coefficients, 0.3)
+    for row in range(len(X)):
+        rest = np.arange(len(X)) != row
+        others_only, _ = gaussian_process.laplace(similarities[np.ix_(rest, rest)], ACTIVE[rest] == 1, 0.3)
+        assert unseen[row] == pytest.approx(similarities[row, rest] @ others_only + 0.3, abs=0.15)
+
+
 @pytest.mark.parametrize("code", [code for code in ON_MOLECULES if "classifier" in code])
 def test_classes_that_are_rare_are_found_as_well(code: str) -> None:
     few = (np.quantile(ACTIVITY, 0.9) <= ACTIVITY).astype(int)

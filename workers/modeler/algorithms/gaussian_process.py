@@ -7,13 +7,12 @@ approximation for classes. Tanimoto as a covariance: Griffiths et al., GAUCHE (N
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import solve_triangular
+from scipy.linalg import lapack, solve_triangular
 
 from molfleet.bundles.estimators.kernel import Expansion, Link
 from molfleet.bundles.estimators.references import Mixture
@@ -28,7 +27,7 @@ from workers.modeler.algorithms.base import (
     Run,
 )
 from workers.modeler.algorithms.gaussian_evidence import Evidence, fit_evidence
-from workers.modeler.algorithms.kernel_solvers import Landmarks, logistic, newton
+from workers.modeler.algorithms.kernel_solvers import Landmarks, logistic, newton, sigmoid
 from workers.modeler.algorithms.kernels import (
     KernelClassifier,
     KernelRegressor,
@@ -41,7 +40,7 @@ from workers.modeler.algorithms.kernels import (
 #: The Laplace approximation takes about ten times the work of a regression.
 MAX_CLASSIFIED = 5_000
 #: Variances of the latent function that are tried, in units of the covariance found for regression.
-_AMPLITUDES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
+_AMPLITUDES = (4.0, 16.0, 64.0, 256.0)
 _STEPS = 50
 
 _LIKELIHOOD_RECORDS = Parameter(
@@ -76,28 +75,30 @@ def _learn_values(
 def _learn_classes(
     parameters: Mapping[str, Any], seed: int, space: Space, rows: Encoded, y: NDArray[Any]
 ) -> Expansion:
-    """Each class against the others, with a covariance for all: the one of the commonest class."""
+    """Each class against the others, with a covariance for all: the one of the most even division."""
     problems = binary_problems(y)
     sample = _sample(len(rows), parameters, seed)
-    commonest = max(problems, key=lambda positive: min(int(positive.sum()), int((~positive).sum())))
-    found = _evidence(space, rows, np.where(commonest, 1.0, -1.0), sample)
-    mix = _amplified(found.mixture, rows[sample], commonest[sample])
-    priors = [_log_odds(positive) for positive in problems]
+    evenest = max(problems, key=lambda positive: min(int(positive.sum()), int((~positive).sum())))
+    found = _evidence(space, rows, np.where(evenest, 1.0, -1.0), sample)
+    mix, sampled = _amplified(found.mixture, rows[sample], evenest[sample])
     if len(rows) <= MAX_CLASSIFIED:
         similarities = gram(mix, rows, rows)
-        found_here = [
-            laplace(similarities, positive, prior)[0]
-            for positive, prior in zip(problems, priors, strict=True)
-        ]
-        coefficients, intercept = np.stack(found_here), np.array(priors)
+        intercept = np.array([_log_odds(positive) for positive in problems])
+        coefficients = np.empty((len(problems), len(rows)))
+        links = []
+        for number, positive in enumerate(problems):
+            coefficients[number] = laplace(similarities, positive, intercept[number])[0]
+            unseen = left_out(similarities, coefficients[number], intercept[number])
+            links.append(sigmoid(unseen, positive))
     else:
         chosen = Landmarks.chosen(rows, mix, parameters["landmarks"], seed)
         features = chosen.all_features(rows)
         solved = [newton(features, logistic(positive.astype(np.float64))) for positive in problems]
         coefficients = np.stack([chosen.coefficients(weights) for weights, _ in solved])
         intercept = np.array([offset for _, offset in solved])
+        links = [sampled] * len(problems)
         rows = chosen.rows
-    link = Link(np.ones(len(problems)), np.zeros(len(problems)))
+    link = Link(np.array([slope for slope, _ in links]), np.array([offset for _, offset in links]))
     return Expansion(space, rows, mix, coefficients, intercept, link)
 
 
@@ -105,18 +106,24 @@ def _log_odds(positive: NDArray[np.bool_]) -> float:
     return float(np.log((positive.sum() + 0.5) / ((~positive).sum() + 0.5)))
 
 
-def _amplified(mix: Mixture, rows: Encoded, positive: NDArray[np.bool_]) -> Mixture:
-    """`mix` times the amplitude under which the classes of `rows` are likeliest."""
+def _amplified(
+    mix: Mixture, rows: Encoded, positive: NDArray[np.bool_]
+) -> tuple[Mixture, tuple[float, float]]:
+    """`mix` times the amplitude under which rows are predicted best without themselves, and the sigmoid
+    of those predictions.
+
+    Laplace's own evidence prefers amplitudes that are too small (Kuss and Rasmussen, JMLR 2005).
+    """
     similarities, prior = gram(mix, rows, rows), _log_odds(positive)
-    likelihoods = [laplace(similarities * factor, positive, prior)[1] for factor in _AMPLITUDES]
-    factor = _AMPLITUDES[int(np.argmax(likelihoods))]
-    return replace(
-        mix,
-        tanimoto=mix.tanimoto * factor,
-        gaussian=mix.gaussian * factor,
-        product=mix.product * factor,
-        linear=mix.linear * factor,
-    )
+    best, amplitude, link = np.inf, 1.0, (1.0, 0.0)
+    for tried in _AMPLITUDES:
+        coefficients, _ = laplace(similarities * tried, positive, prior)
+        unseen = left_out(similarities * tried, coefficients, prior)
+        slope, offset = sigmoid(unseen, positive)
+        lost, _, _ = logistic(positive.astype(np.float64))(slope * unseen + offset)
+        if lost < best:
+            best, amplitude, link = lost, tried, (slope, offset)
+    return mix.times(amplitude), link
 
 
 def laplace(
@@ -147,6 +154,24 @@ def laplace(
         coefficients = right - root * solved
         latent = similarities @ coefficients
     return coefficients, likelihood
+
+
+def left_out(similarities: FloatArray, coefficients: FloatArray, prior: float) -> FloatArray:
+    """The latent function of each row as the other rows alone would have it.
+
+    Vehtari, Mononen, Tolvanen, Sivula and Winther, JMLR 17 (2016), 3.3: the Laplace approximation
+    without the row's own term.
+    """
+    latent = similarities @ coefficients + prior
+    probability = 1.0 / (1.0 + np.exp(-latent))
+    curvature = np.maximum(probability * (1.0 - probability), 1e-10)
+    root = np.sqrt(curvature)
+    inner = similarities * root
+    inner *= root[:, np.newaxis]
+    inner[np.diag_indices_from(inner)] += 1.0
+    factor, _ = lapack.dpotrf(inner.T, lower=1, clean=0, overwrite_a=1)
+    diagonal = np.diag(lapack.dpotri(factor, lower=1, overwrite_c=1)[0])
+    return np.asarray(latent + coefficients / curvature * (1.0 - 1.0 / diagonal))
 
 
 def _regressor(parameters: Mapping[str, Any], run: Run) -> KernelRegressor:

@@ -45,6 +45,12 @@ class Mixture:
         tanimoto, gaussian, product, linear = terms.tolist()
         return cls(tanimoto, gaussian, product, linear, tensors.take_number("gamma", 0.0, 1e9))
 
+    def times(self, factor: float) -> Mixture:
+        """The same similarity, `factor` times as large."""
+        terms = (factor * term for term in (self.tanimoto, self.gaussian, self.product, self.linear))
+        tanimoto, gaussian, product, linear = terms
+        return Mixture(tanimoto, gaussian, product, linear, self.gamma)
+
     def of(self, tanimoto: Floats, distance: Floats, inner: Floats) -> Floats:
         """Similarities from the three figures that two molecules have, all of one shape."""
         gaussian = np.exp(distance * -self.gamma)
