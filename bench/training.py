@@ -19,12 +19,12 @@ from bench.training_kept import Kept
 from bench.training_options import TrainingOptions, chosen_of
 from bench.training_ours import Ours, every, prepare
 from bench.training_outputs import Unseen, unseen
-from bench.training_scores import RIVAL_NAMES, VALIDATED, Scores
+from bench.training_scores import VALIDATED, Scores
 from bench.training_sets import K_FOLD, SETS, Material, read
 from bench.training_standings import add_figures, choose, table
 
-#: Who runs where nobody is named.
-CONTESTANTS = (*RIVAL_NAMES, "randomforest:ECFC+DESC", "lightgbm:ECFC+DESC")
+#: Whose costs are measured where nobody is named.
+COSTS = ("*:ECFP",)
 
 Load = Callable[[str], Material]
 
@@ -78,7 +78,7 @@ def domain(chosen: TrainingOptions, load: Load, report: Report) -> None:
 
 
 def cost(chosen: TrainingOptions, load: Load, report: Report) -> None:
-    methods = [one for one in every() if chosen.wants(one.name)]
+    methods = [one for one in every() if chosen.wants(one.name, COSTS)]
     training_cost.cost(chosen, methods, report)
 
 
@@ -119,7 +119,7 @@ def measure(chosen: TrainingOptions) -> Report:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    chosen = chosen_of(__doc__ or "", CONTESTANTS, arguments)
+    chosen = chosen_of(__doc__ or "", arguments)
     try:
         report = measure(chosen)
     except KeyboardInterrupt:

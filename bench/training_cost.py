@@ -49,9 +49,9 @@ class Source:
 
 
 def sources(chosen: TrainingOptions, directory: Path) -> Iterator[Source]:
-    """lipophilicity, where it is, and the large set; both as tables in `directory` or the cache."""
+    """lipophilicity, where it is chosen, and the large set; as tables in `directory` or the cache."""
     public = SETS["lipophilicity"]
-    if public.path.exists():
+    if public.name in chosen.sets and public.path.exists():
         with public.path.open(encoding="utf-8", newline="") as stream:
             rows = [(row["smiles"], float(row[public.target])) for row in csv.DictReader(stream)]
         yield _written("lipophilicity", rows[: chosen.most], directory / "lipophilicity.csv")

@@ -38,14 +38,12 @@ class TrainingOptions(Options):
     large: int
     patience_s: float
 
-    def wants(self, contestant: str) -> bool:
-        return any(fnmatchcase(contestant, pattern) for pattern in self.contestants)
+    def wants(self, contestant: str, otherwise: Sequence[str]) -> bool:
+        """`otherwise`: the patterns that hold where the command line has none."""
+        return any(fnmatchcase(contestant, pattern) for pattern in self.contestants or otherwise)
 
 
-def chosen_of(
-    description: str, contestants: Sequence[str], arguments: Sequence[str] | None = None
-) -> TrainingOptions:
-    """`contestants`: patterns of those that run where none are named."""
+def chosen_of(description: str, arguments: Sequence[str] | None = None) -> TrainingOptions:
     made = parser(description, profiles=False)
     made.add_argument("--part", nargs="+", choices=PARTS, metavar="PART", help=", ".join(PARTS))
     made.add_argument("--sets", nargs="+", choices=SETS, metavar="SET", help=", ".join(SETS))
@@ -55,7 +53,7 @@ def chosen_of(
         "--contestants",
         nargs="+",
         metavar="PATTERN",
-        help=f"methods and rivals ({' '.join(contestants)}), such as 'lightgbm:*' or rival:chemprop",
+        help="methods of ours with features, and rivals: 'lightgbm:*', rival:chemprop",
     )
     made.add_argument("--most", type=count, metavar="N", help="draw so many molecules of each set at most")
     made.add_argument("--threads", type=count, default=1, metavar="N", help="of each method of ours (1)")
@@ -86,7 +84,7 @@ def chosen_of(
         sets=tuple(found.sets or (("freesolv", "bace") if quick else FIVE)),
         splits=tuple(found.splits or SPLITS),
         seeds=found.seeds or (1 if quick else 5),
-        contestants=tuple(found.contestants or contestants),
+        contestants=tuple(found.contestants or ()),
         most=found.most or (_QUICK_MOLECULES if quick else None),
         threads=found.threads,
         keep=found.keep or default_cache() / "training",

@@ -43,6 +43,15 @@ RIVAL_NAMES: Mapping[str, str] = {
     CHEMPROP_NAME: "chemprop 2 defaults",
 }
 
+#: Who runs where nobody is named: the rivals, and what did well in a first look at all methods.
+CONTESTANTS = (
+    *RIVAL_NAMES,
+    "extratrees:ECFC+DESC",
+    "lightgbm:ECFC+DESC",
+    "extremegradientboosting:ECFC+DESC",
+    "gaussianprocess:ECFC+DESC",
+)
+
 
 def score_of(task: Task, actual: NDArray[Any], outputs: FloatArray) -> float:
     """RMSE of values, or area under the ROC curve. `outputs` (rows, classes or 1) or [n]."""
@@ -111,7 +120,7 @@ class Scores:
     def run(self) -> None:
         for each in self.rounds():
             for name in (*RIVAL_NAMES, *(ours.name for ours in every())):
-                if self.chosen.wants(name):
+                if self.chosen.wants(name, CONTESTANTS):
                     self._one(each, name)
 
     def results(self) -> Results:

@@ -10,7 +10,6 @@ import pytest
 from bench.report import Report
 from bench.rivals.chemprop_model import command, parts
 from bench.rivals.sklearn_models import RIVALS, ecfp4
-from bench.training import CONTESTANTS
 from bench.training_cost_run import Stages, Stopwatch
 from bench.training_kept import Kept
 from bench.training_options import TrainingOptions, chosen_of
@@ -48,7 +47,7 @@ def test_a_line_that_was_cut_off_costs_no_other(tmp_path: Path) -> None:
 
 
 def _chosen(*arguments: str) -> TrainingOptions:
-    return chosen_of("", CONTESTANTS, arguments)
+    return chosen_of("", arguments)
 
 
 def test_all_five_sets_and_five_seeds_run_where_nothing_is_said() -> None:
@@ -65,7 +64,8 @@ def test_a_quick_look_takes_two_small_sets_and_one_seed() -> None:
 def test_contestants_are_chosen_by_patterns() -> None:
     chosen = _chosen("--contestants", "lightgbm:*", "rival:chemprop")
     names = ("lightgbm:ECFP", "lightgbm:DESC", "randomforest:DESC", "rival:chemprop", "rival:forest")
-    assert [chosen.wants(name) for name in names] == [True, True, False, True, False]
+    assert [chosen.wants(name, ["*"]) for name in names] == [True, True, False, True, False]
+    assert [_chosen().wants(name, ["*:DESC"]) for name in names] == [False, True, True, False, False]
 
 
 @pytest.mark.parametrize("bad", [["--sets", "tox21"], ["--seeds", "0"], ["--part", "speed"]])
