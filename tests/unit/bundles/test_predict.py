@@ -194,7 +194,7 @@ def test_a_model_tells_about_how_much_memory_it_takes(forest: Made) -> None:
 
 def test_an_estimator_that_is_no_onnx_is_refused_by_part(forest: Made, tmp_path: Path) -> None:
     path = forest.with_parts(tmp_path / "bad", **{"estimators/0__onnx": b"no onnx"})
-    assert "part estimators/0.onnx: onnxruntime cannot load it" in refusal(path).message
+    assert "part estimators/0.onnx: it is not an ONNX graph" in refusal(path).message
 
 
 def test_an_estimator_for_other_features_is_refused(forest: Made, tmp_path: Path) -> None:

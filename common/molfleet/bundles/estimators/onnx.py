@@ -8,6 +8,7 @@ import numpy as np
 import onnxruntime as ort
 
 from molfleet.bundles.estimators.base import Outputs
+from molfleet.bundles.estimators.graphs import check_graph
 from molfleet.bundles.features import Matrix
 
 #: Rows of one inference, where blocks do not matter: enough to be fast, few enough to stay in cache.
@@ -27,11 +28,12 @@ class OnnxPredictor:
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
         options.log_severity_level = 4
-        # External tensors would be read from files beside the process; a bundle holds all it needs.
-        if b"\x0a\x08location" in data:
-            raise ValueError("it refers to files outside the bundle")
+        check_graph(data)
         try:
-            self._session = ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+            # The fallback is to the same provider again, and writes to stdout.
+            self._session = ort.InferenceSession(
+                data, options, providers=["CPUExecutionProvider"], enable_fallback=0
+            )
         except Exception as error:  # onnxruntime's own exceptions have no common base
             raise ValueError(f"onnxruntime cannot load it ({_first_line(error)})") from None
         self._input = _only_input(self._session, n_features)
@@ -39,11 +41,15 @@ class OnnxPredictor:
         self._block = BLOCK if any_block else 1
 
     def __call__(self, features: Matrix) -> Outputs:
+        """Raises ValueError where the graph fails."""
         step = self._block
-        blocks = [
-            self._session.run([self._output], {self._input: features[start : start + step]})[0]
-            for start in range(0, len(features), step)
-        ]
+        try:
+            blocks = [
+                self._session.run([self._output], {self._input: features[start : start + step]})[0]
+                for start in range(0, len(features), step)
+            ]
+        except Exception as error:  # onnxruntime's own exceptions have no common base
+            raise ValueError(f"onnxruntime cannot run it ({_first_line(error)})") from None
         outputs = np.concatenate(blocks) if len(blocks) != 1 else blocks[0]
         return np.asarray(outputs, np.float64).reshape(len(features), -1)
 
