@@ -10,6 +10,7 @@ from sklearn.gaussian_process.kernels import RBF, ConstantKernel, DotProduct
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.metrics import roc_auc_score
 from sklearn.svm import SVC, SVR
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from molfleet.bundles.estimators import ESTIMATORS
 from molfleet.bundles.estimators.kernel import Expansion
@@ -234,6 +235,24 @@ def test_an_algorithm_whose_cost_grows_with_the_square_says_what_is_done_beyond(
     assert algorithm.max_records is not None
     assert algorithm.max_records >= 5_000
     assert "landmarks" in algorithm.beyond
+
+
+@pytest.mark.parametrize("code", ON_MOLECULES)
+def test_the_part_of_the_bundle_is_the_same_with_any_number_of_threads(code: str) -> None:
+    """Of enough rows for the linear algebra to be shared among threads."""
+    rng = np.random.default_rng(6)
+    bits, numbers = rng.random((400, 120)) < 0.2, rng.normal(size=(400, 6))
+    x = np.concatenate([bits, numbers], axis=1).astype(np.float32)
+    algorithm = ALGORITHMS.get(code)
+    y = numbers[:, 0] + bits[:, 0] if algorithm.task == "regression" else (numbers[:, 0] > 0).astype(int)
+    few = {p.name: 100 for p in algorithm.parameters if p.name == "likelihood_records"}
+    parts = []
+    for threads in (1, 2):
+        with threadpool_limits(threads):
+            run = Run(7, threads, np.arange(126) >= 120)
+            model = algorithm.fit(x, y, algorithm.resolve(few), run)
+            parts.append(algorithm.export(model, x.shape[1]))
+    assert parts[0] == parts[1]
 
 
 @pytest.mark.parametrize("code", ON_MOLECULES)

@@ -15,6 +15,7 @@ from scipy.optimize import minimize
 from molfleet.bundles.estimators.references import Mixture
 from molfleet.bundles.estimators.space import Encoded, Space
 from workers.modeler.algorithms.base import FloatArray
+from workers.modeler.algorithms.kernel_solvers import one_thread
 from workers.modeler.algorithms.kernels import distances, tanimoto
 
 _LOWEST_NOISE = 1e-4
@@ -36,9 +37,10 @@ def fit_evidence(space: Space, rows: Encoded, y: FloatArray) -> Evidence:
     """The terms of the mixture, its length scale and the noise for `rows` with values `y` of mean 0 and
     standard deviation 1."""
     figures = _Figures(space, rows)
-    best = minimize(
-        figures.loss, figures.start(), (y,), jac=True, method="L-BFGS-B", bounds=figures.bounds()
-    )
+    with one_thread():
+        best = minimize(
+            figures.loss, figures.start(), (y,), jac=True, method="L-BFGS-B", bounds=figures.bounds()
+        )
     return Evidence(figures.mixture(best.x), _LOWEST_NOISE + float(np.exp(best.x[-1])))
 
 

@@ -27,7 +27,7 @@ from workers.modeler.algorithms.base import (
     Run,
 )
 from workers.modeler.algorithms.gaussian_evidence import Evidence, fit_evidence
-from workers.modeler.algorithms.kernel_solvers import Landmarks, logistic, newton, sigmoid
+from workers.modeler.algorithms.kernel_solvers import Landmarks, logistic, newton, one_thread, sigmoid
 from workers.modeler.algorithms.kernels import (
     KernelClassifier,
     KernelRegressor,
@@ -87,8 +87,9 @@ def _learn_classes(
         coefficients = np.empty((len(problems), len(rows)))
         links = []
         for number, positive in enumerate(problems):
-            coefficients[number] = laplace(similarities, positive, intercept[number])[0]
-            unseen = left_out(similarities, coefficients[number], intercept[number])
+            with one_thread():
+                coefficients[number] = laplace(similarities, positive, intercept[number])[0]
+                unseen = left_out(similarities, coefficients[number], intercept[number])
             links.append(sigmoid(unseen, positive))
     else:
         chosen = Landmarks.chosen(rows, mix, parameters["landmarks"], seed)
@@ -117,8 +118,9 @@ def _amplified(
     similarities, prior = gram(mix, rows, rows), _log_odds(positive)
     best, amplitude, link = np.inf, 1.0, (1.0, 0.0)
     for tried in _AMPLITUDES:
-        coefficients, _ = laplace(similarities * tried, positive, prior)
-        unseen = left_out(similarities * tried, coefficients, prior)
+        with one_thread():
+            coefficients, _ = laplace(similarities * tried, positive, prior)
+            unseen = left_out(similarities * tried, coefficients, prior)
         slope, offset = sigmoid(unseen, positive)
         lost, _, _ = logistic(positive.astype(np.float64))(slope * unseen + offset)
         if lost < best:

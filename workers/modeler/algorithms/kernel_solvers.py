@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve, solve_triangular
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from molfleet.bundles.estimators.references import Mixture
 from molfleet.bundles.estimators.space import Encoded
@@ -24,12 +26,19 @@ _STEPS = 100
 Loss = Callable[[FloatArray], tuple[float, FloatArray, FloatArray]]
 
 
+def one_thread() -> AbstractContextManager[Any]:
+    """For arithmetic whose last digits would depend on how many threads share it."""
+    limited: AbstractContextManager[Any] = threadpool_limits(1, user_api="blas")
+    return limited
+
+
 def ridge(similarities: FloatArray, y: FloatArray, penalty: float) -> FloatArray:
     """(K + penalty I)^-1 y. Overwrites `similarities`."""
     similarities[np.diag_indices_from(similarities)] += penalty
     # The transpose is the same matrix in the order that LAPACK works on in place.
-    factor = cho_factor(similarities.T, lower=True, overwrite_a=True, check_finite=False)
-    return np.asarray(cho_solve(factor, y, check_finite=False))
+    with one_thread():
+        factor = cho_factor(similarities.T, lower=True, overwrite_a=True, check_finite=False)
+        return np.asarray(cho_solve(factor, y, check_finite=False))
 
 
 @dataclass(frozen=True)
@@ -50,14 +59,15 @@ class Landmarks:
         similarities = gram(mixture, landmarks, landmarks)
         diagonal = np.diag_indices_from(similarities)
         similarities[diagonal] += _JITTER * max(float(similarities[diagonal].mean()), _JITTER)
-        return cls(landmarks, mixture, np.linalg.cholesky(similarities))
+        with one_thread():
+            return cls(landmarks, mixture, np.linalg.cholesky(similarities))
 
     def features(self, rows: Encoded) -> FloatArray:
         """[rows, landmarks]."""
         similarities = gram(self.mixture, rows, self.rows)
-        return np.ascontiguousarray(
-            solve_triangular(self.root, similarities.T, lower=True, check_finite=False).T
-        )
+        with one_thread():
+            features = solve_triangular(self.root, similarities.T, lower=True, check_finite=False).T
+        return np.ascontiguousarray(features)
 
     def all_features(self, rows: Encoded) -> NDArray[np.float32]:
         """The same of many rows, in half of the memory."""
@@ -68,16 +78,20 @@ class Landmarks:
 
     def coefficients(self, weights: FloatArray) -> FloatArray:
         """Of the landmarks' similarities, from weights [landmarks] of the features."""
-        return np.asarray(solve_triangular(self.root, weights, lower=True, trans="T"))
+        with one_thread():
+            return np.asarray(solve_triangular(self.root, weights, lower=True, trans="T"))
 
     def ridge(self, rows: Encoded, y: FloatArray, penalty: float) -> FloatArray:
         """Coefficients of ridge regression on the features (subset of regressors), block by block."""
         normal, right = penalty * np.eye(len(self.rows)), np.zeros(len(self.rows))
         for start in range(0, len(rows), _BLOCK):
             features = self.features(rows[start : start + _BLOCK])
-            normal += features.T @ features
-            right += features.T @ y[start : start + _BLOCK]
-        return self.coefficients(cho_solve(cho_factor(normal, lower=True), right))
+            with one_thread():
+                normal += features.T @ features
+                right += features.T @ y[start : start + _BLOCK]
+        with one_thread():
+            weights = cho_solve(cho_factor(normal, lower=True), right)
+        return self.coefficients(weights)
 
 
 def newton(features: NDArray[Any], loss: Loss, penalty: float = 1.0) -> tuple[FloatArray, float]:
@@ -85,6 +99,11 @@ def newton(features: NDArray[Any], loss: Loss, penalty: float = 1.0) -> tuple[Fl
 
     Newton's method with step halving (Chapelle, Neural Computation 2007); the loss is convex.
     """
+    with one_thread():
+        return _newton(features, loss, penalty)
+
+
+def _newton(features: NDArray[Any], loss: Loss, penalty: float) -> tuple[FloatArray, float]:
     point = np.zeros(features.shape[1] + 1)
     weight = np.append(np.full(features.shape[1], penalty), 0.0)
     decision = np.zeros(len(features))
