@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -33,12 +34,16 @@ def cross_validate(
     """
     partition, folds = problem.partition, []
     for number in range(partition.k_fold):
-        progress(number, f"fold {number + 1} of {partition.k_fold}")
         rows = partition.training_of(number)
         judged = {"train": rows, "validation": partition.validation_of(number), "test": partition.test}
-        fit = fitter(Wanted(f"fold-{number}", rows, judged, sealed=sealed))
+        wanted = Wanted(f"fold-{number}", rows, judged, sealed=sealed)
+        fit = fitter(wanted, partial(_tell, progress, number, partition.k_fold))
         folds.append(Fold(**fit.outputs, model=fit.model, difference=fit.difference))
     return folds
+
+
+def _tell(progress: Callable[[int, str], None], number: int, k_fold: int, known: bool) -> None:
+    progress(number, f"fold {number + 1} of {k_fold}" + (", fitted before" if known else ""))
 
 
 def out_of_fold(problem: Problem, folds: list[Fold]) -> FloatArray:

@@ -5,9 +5,8 @@ Each finished fit is a checkpoint, so that an attempt that takes over goes on be
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,10 +16,12 @@ from numpy.typing import NDArray
 from molfleet.bundles.arrays import pack, unpack
 from molfleet.errors import Rejected
 from workers.modeler.algorithms.base import CLASSIFICATION, FloatArray, Matrix, Run
+from workers.modeler.digests import digest_of
 from workers.modeler.ensembles.base import Recipe
 from workers.modeler.learners import Data
 from workers.modeler.sealed import SealedModel
 from workers.modeler.splits import SPLITS, Indices, Partition, Samples, Split
+from workers.modeler.versions import library_versions
 
 #: Rows on which an exported model is compared with its estimator at a time.
 _BLOCK = 4096
@@ -85,17 +86,13 @@ class Problem:
         return all(len(np.unique(samples.values[part])) >= classes for part in parts)
 
     def digest(self) -> str:
-        """Names the checkpoints: a source that changed between two attempts must not meet old fits."""
-        digest = hashlib.sha256()
-        for array in (self.data.features, self.values, self.partition.folds):
-            digest.update(np.ascontiguousarray(array).data)
-        learners = [
-            (one.algorithm.code, sorted(one.parameters.items()), one.scaler and one.scaler.code, one.weight)
-            for one in self.recipe.learners
-        ]
-        told = (self.recipe.code, self.recipe.parameters, learners, self.split.code, self.seed)
-        digest.update(repr(told).encode())
-        return digest.hexdigest()[:16]
+        """Names the checkpoints: what an attempt has fitted of another source, or with other versions of
+        the libraries (a deployment that rolls), is not taken up by the next.
+
+        The number of threads is not in it: it moves the last digits of some methods at most, and a worker
+        of another size would begin again.
+        """
+        return digest_of(replace(self, threads=0), library_versions())
 
 
 @dataclass(frozen=True)
@@ -156,10 +153,15 @@ class Fitter:
         self._checkpoints = checkpoints
         self._digest = problem.digest()
 
-    def __call__(self, wanted: Wanted) -> Fit:
-        """Raises Rejected(INTERNAL) where a sealed model is not exact."""
-        name = f"{wanted.name}-{self._digest}.npz"
+    def __call__(self, wanted: Wanted, begins: Callable[[bool], None] | None = None) -> Fit:
+        """`begins(known)` is told first, and whether an earlier attempt has done the work.
+
+        Raises Rejected(INTERNAL) where a sealed model is not exact.
+        """
+        name = f"{wanted.name}-{digest_of(self._digest, wanted)}.npz"
         kept = self._checkpoints.checkpoint(name)
+        if begins is not None:
+            begins(kept is not None)
         if kept is None:
             path = self._checkpoints.scratch / name
             path.write_bytes(self._fit(wanted).pack())

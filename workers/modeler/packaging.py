@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from pydantic import JsonValue
-from rdkit import rdBase
 
 from molfleet.bundles import domain, manifest
 from molfleet.bundles.archive import MAX_MANIFEST_BYTES, write_bundle
@@ -24,18 +22,7 @@ from workers.modeler.golden import golden_molecules
 from workers.modeler.learning import Learned
 from workers.modeler.parts import pack_models
 from workers.modeler.plan import Plan
-
-_LIBRARIES = (
-    "numpy",
-    "scikit-learn",
-    "lightgbm",
-    "xgboost",
-    "xgboost-cpu",
-    "onnx",
-    "skl2onnx",
-    "onnxmltools",
-    "onnxruntime",
-)
+from workers.modeler.versions import library_versions
 
 
 @dataclass(frozen=True)
@@ -108,7 +95,7 @@ def seal(
             training_set=about.training_set,
             split=_split(plan),
             seed=plan.seed,
-            library_versions=_library_versions(),
+            library_versions=library_versions(),
             applicability_domain=manifest.ApplicabilityDomain(
                 part="domain.npz",
                 molecules="domain.tsv",
@@ -184,13 +171,3 @@ def _split(plan: Plan) -> manifest.Split:
         sub_sample_size=plan.sub_sample_size,
         refit="folds" if plan.keeps_folds else "all",
     )
-
-
-def _library_versions() -> dict[str, str]:
-    found = {"molfleet": version("molfleet"), "rdkit": rdBase.rdkitVersion}
-    for name in _LIBRARIES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:  # XGBoost has two names, by platform
-            continue
-    return found
