@@ -108,7 +108,7 @@ def _checked(
         raise ValueError(
             f"weights {weights} and intercept {intercept} are not finite arrays of these shapes"
         )
-    return found[0], found[1]
+    return found[0].astype(np.float64), found[1].astype(np.float64)
 
 
 COMBINATIONS = Catalogue(

@@ -229,17 +229,18 @@ class Domain:
         try:
             bits, center, scale = arrays["fingerprints"], arrays["center"], arrays["scale"]
             projection, points = arrays["projection"], arrays["points"]
-            log_volume = float(arrays["log_volume"][0])
-        except (KeyError, IndexError) as error:
+            volume = arrays["log_volume"]
+        except KeyError as error:
             raise ValueError(f"the array {error} is missing") from None
         components, width = projection.shape if projection.ndim == 2 else (-1, -1)
         if (
             bits.ndim != 2
             or bits.shape[1] * 8 != ECFP4_BITS
             or bits.dtype != np.uint8
-            or center.shape != (width,)
-            or scale.shape != (width,)
+            or not center.shape == scale.shape == (width,)
             or points.shape != (len(bits), components)
+            or volume.shape != (1,)
+            or not all(np.isfinite(array).all() for array in (center, scale, projection, points, volume))
             or not 1 <= len(bits) <= MAX_MOLECULES
             or not (scale > 0).all()
             or (components > 0 and not bandwidth > 0)
@@ -254,7 +255,7 @@ class Domain:
         self._half_norms = 0.5 * np.einsum("ij,ij->i", self._points, self._points, dtype=np.float64)
         self._log_norm = (
             math.log(len(bits))
-            + log_volume
+            + float(volume[0])
             + components * (0.5 * math.log(2 * math.pi) + (math.log(bandwidth) if components else 0.0))
         )
 
