@@ -34,7 +34,7 @@ def _pieces(value: object) -> Iterator[bytes | memoryview]:
         yield f"array {value.dtype.str} {value.shape};".encode()
         yield np.ascontiguousarray(value).reshape(-1).view(np.uint8).data
     elif isinstance(value, str):
-        yield f"text {len(value)} {value};".encode()
+        yield f"text {len(value)} {value};".encode("utf-8", "surrogatepass")
     elif value is None or isinstance(value, (bool, int, float, np.generic)):
         yield f"{type(value).__name__} {value!r};".encode()
     elif isinstance(value, _ROWS):
