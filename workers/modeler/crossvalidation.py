@@ -11,6 +11,9 @@ import numpy as np
 from workers.modeler.algorithms.base import FloatArray
 from workers.modeler.fits import Fitter, Problem, Wanted
 from workers.modeler.sealed import SealedModel
+from workers.modeler.splits import Indices, Partition
+
+MOST_LEARNED = 20_000
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,15 @@ class Fold:
     difference: float = 0.0
 
 
+def learned_rows(partition: Partition, fold: int | None) -> Indices:
+    """The rows that a fold's model (None: the final one) learned from and is asked about: all of them, or
+    of more than MOST_LEARNED a seeded sample, since some methods take longer to answer than to learn."""
+    rows = partition.training if fold is None else partition.training_of(fold)
+    if len(rows) <= MOST_LEARNED:
+        return rows
+    return np.sort(np.random.default_rng(len(rows)).choice(rows, MOST_LEARNED, replace=False))
+
+
 def cross_validate(
     problem: Problem, fitter: Fitter, progress: Callable[[int, str], None], *, sealed: bool
 ) -> list[Fold]:
@@ -35,7 +47,11 @@ def cross_validate(
     partition, folds = problem.partition, []
     for number in range(partition.k_fold):
         rows = partition.training_of(number)
-        judged = {"train": rows, "validation": partition.validation_of(number), "test": partition.test}
+        judged = {
+            "train": learned_rows(partition, number),
+            "validation": partition.validation_of(number),
+            "test": partition.test,
+        }
         wanted = Wanted(f"fold-{number}", rows, judged, sealed=sealed)
         fit = fitter(wanted, partial(_tell, progress, number, partition.k_fold))
         folds.append(Fold(**fit.outputs, model=fit.model, difference=fit.difference))

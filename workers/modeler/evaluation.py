@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from molfleet.bundles.manifest import Metric, Subset
 from workers.modeler.algorithms.base import FloatArray, Task
-from workers.modeler.crossvalidation import Fold
+from workers.modeler.crossvalidation import Fold, learned_rows
 from workers.modeler.metrics import METRICS, baseline_figures, baseline_outputs, evaluate
 from workers.modeler.splits import Partition
 
@@ -82,7 +82,7 @@ def final_baseline(
 def _rows(partition: Partition, fold: int, subset: Subset) -> NDArray[np.int64]:
     if subset == "test":
         return partition.test
-    return partition.training_of(fold) if subset == "train" else partition.validation_of(fold)
+    return learned_rows(partition, fold) if subset == "train" else partition.validation_of(fold)
 
 
 def _outputs(fold: Fold, subset: Subset) -> FloatArray:

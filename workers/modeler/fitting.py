@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from workers.modeler.algorithms.base import FloatArray
-from workers.modeler.crossvalidation import Fold
+from workers.modeler.crossvalidation import Fold, learned_rows
 from workers.modeler.fits import Fitter, Problem, Wanted
 from workers.modeler.sealed import SealedModel
 
@@ -34,7 +34,7 @@ def fit_final(problem: Problem, fitter: Fitter, folds: Sequence[Fold]) -> Final:
         test = np.mean([fold.test for fold in folds], axis=0)
         return Final(kept, test, max(fold.difference for fold in folds), None)
     partition = problem.partition
-    judged = {"train": partition.training, "test": partition.test}
+    judged = {"train": learned_rows(partition, None), "test": partition.test}
     fit = fitter(Wanted("final", partition.training, judged, sealed=True))
     assert fit.model is not None
     return Final([fit.model], fit.outputs["test"], fit.difference, fit.importances)

@@ -31,8 +31,8 @@ def training_failed(command: TrainModel, failure: FailureEvent, emitted: Sequenc
 #: A modeler that could not sign its models does not start.
 CHECK = signer_of
 
-#: Imported late by the export of models and by the domain.
-PRELOAD = ("onnxmltools.convert", "skl2onnx", "sklearn.covariance", "sklearn.decomposition")
+#: Imported late, by the domain and by stacking.
+PRELOAD = ("scipy.optimize", "sklearn.covariance", "sklearn.decomposition", "sklearn.linear_model")
 
 HANDLERS = {
     TrainModel: Handler(

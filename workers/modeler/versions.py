@@ -15,8 +15,6 @@ _LIBRARIES = (
     "xgboost",
     "xgboost-cpu",
     "onnx",
-    "skl2onnx",
-    "onnxmltools",
     "onnxruntime",
 )
 
