@@ -235,12 +235,12 @@ class Manifest(_Frozen):
     positive_label: str | None = None
     units: str | None = None
     target_transform: TargetTransform = "none"
-    featurizers: tuple[Featurizer, ...] = Field(min_length=1)
+    featurizers: tuple[Featurizer, ...] = Field(min_length=1, max_length=256)
     standardize: Standardize
     preparation: Preparation | None = None
     algorithm: Algorithm
     members: tuple[Member, ...] = ()
-    estimators: tuple[Estimator, ...] = Field(min_length=1)
+    estimators: tuple[Estimator, ...] = Field(min_length=1, max_length=1024)
     combinations: tuple[Combination, ...] = ()
     metrics: tuple[Metric, ...] = ()
     final_metrics: tuple[Metric, ...] = ()

@@ -15,6 +15,8 @@ Floats = NDArray[np.float64]
 _WORD = 64
 #: A model with more is no model of molecules: 2,048 counts have a few thousand levels.
 _MAX_LEVELS = 1 << 18
+#: Levels may take so many times the room of the counts themselves; below the other figure they always may.
+_MAX_GROWTH, _HARMLESS_BYTES = 8, 1 << 28
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,10 @@ class References:
         """Raises ValueError where counts have too many levels."""
         columns, thresholds = _levels(rows)
         self._columns, self._thresholds = columns, thresholds
-        self._words = np.zeros((-(-len(columns) // _WORD), len(rows)), np.uint64)
+        shape = -(-len(columns) // _WORD), len(rows)
+        if 8 * shape[0] * shape[1] > max(_HARMLESS_BYTES, _MAX_GROWTH * rows.counts.nbytes):
+            raise ValueError(f"its counts have {len(columns)} levels, too many for its columns")
+        self._words = np.zeros(shape, np.uint64)
         for place, (column, threshold) in enumerate(zip(columns, thresholds, strict=True)):
             on = (rows.counts[:, column] >= threshold).astype(np.uint64)
             self._words[place // _WORD] |= on << np.uint64(place % _WORD)
