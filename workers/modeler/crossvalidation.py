@@ -42,7 +42,7 @@ def cross_validate(
 ) -> list[Fold]:
     """The folds in order, taken from checkpoints as far as an earlier attempt came.
 
-    `progress(fold, message)` is called before each. `sealed`: the folds' models are to be shipped.
+    `progress(fold, message)` is called before each fit. `sealed`: the folds' models are to be shipped.
     """
     partition, folds = problem.partition, []
     for number in range(partition.k_fold):
@@ -53,13 +53,9 @@ def cross_validate(
             "test": partition.test,
         }
         wanted = Wanted(f"fold-{number}", rows, judged, sealed=sealed)
-        fit = fitter(wanted, partial(_tell, progress, number, partition.k_fold))
+        fit = fitter(wanted, partial(progress, number, f"fold {number + 1} of {partition.k_fold}"))
         folds.append(Fold(**fit.outputs, model=fit.model, difference=fit.difference))
     return folds
-
-
-def _tell(progress: Callable[[int, str], None], number: int, k_fold: int, known: bool) -> None:
-    progress(number, f"fold {number + 1} of {k_fold}" + (", fitted before" if known else ""))
 
 
 def out_of_fold(problem: Problem, folds: list[Fold]) -> FloatArray:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from molfleet.bundles.arrays import pack, unpack
-from molfleet.errors import Rejected
+from molfleet.errors import Code, Rejected
 from workers.modeler.algorithms.base import CLASSIFICATION, FloatArray, Matrix, Run
 from workers.modeler.digests import digest_of
 from workers.modeler.ensembles.base import Recipe
@@ -70,18 +70,29 @@ class Problem:
 
     def inner(self, rows: Indices, test_set_size: float, k_fold: int) -> Partition:
         """Some records dealt by the training's own split, or stratified where that would leave a part
-        without a class."""
+        without a class. Raises Rejected(UNSUITABLE_TARGET) where that does, too."""
         samples = self.samples.at(rows)
-        try:
-            partition = self.split.partition(samples, test_set_size, k_fold, self.seed)
-        except Rejected:  # too few groups among these records
-            partition = None
-        if partition is None or not self._learnable(samples, partition):
-            partition = SPLITS.get("stratified").partition(samples, test_set_size, k_fold, self.seed)
-        return partition
+        for split in (self.split, SPLITS.get("stratified")):
+            try:
+                partition = split.partition(samples, test_set_size, k_fold, self.seed)
+            except Rejected:  # too few groups among these records
+                continue
+            if self._learnable(samples, partition, test_set_size > 0):
+                return partition
+        raise Rejected(
+            Code.UNSUITABLE_TARGET,
+            f"{self.recipe.display_name}: the combination is learned from records that are kept from the "
+            f"members, and {len(rows):,} records, or those of the rarest class among them, are too few for "
+            "that: choose voting, another method or a smaller k_fold.",
+            details={"method": self.recipe.code},
+        )
 
-    def _learnable(self, samples: Samples, partition: Partition) -> bool:
-        parts = [partition.training, *map(partition.training_of, range(partition.k_fold))]
+    def _learnable(self, samples: Samples, partition: Partition, held_out: bool) -> bool:
+        """Whether members can be learned from what is not `held_out`, or from all folds but one."""
+        if held_out:
+            parts = [partition.training, partition.test]
+        else:
+            parts = [partition.training_of(fold) for fold in range(partition.k_fold)]
         classes = self.outputs if self.recipe.task == CLASSIFICATION else 1
         return all(len(np.unique(samples.values[part])) >= classes for part in parts)
 
@@ -153,16 +164,16 @@ class Fitter:
         self._checkpoints = checkpoints
         self._digest = problem.digest()
 
-    def __call__(self, wanted: Wanted, begins: Callable[[bool], None] | None = None) -> Fit:
-        """`begins(known)` is told first, and whether an earlier attempt has done the work.
+    def __call__(self, wanted: Wanted, begins: Callable[[], None] | None = None) -> Fit:
+        """`begins` is called before the work, and not where an earlier attempt has done it.
 
         Raises Rejected(INTERNAL) where a sealed model is not exact.
         """
         name = f"{wanted.name}-{digest_of(self._digest, wanted)}.npz"
         kept = self._checkpoints.checkpoint(name)
-        if begins is not None:
-            begins(kept is not None)
         if kept is None:
+            if begins is not None:
+                begins()
             path = self._checkpoints.scratch / name
             path.write_bytes(self._fit(wanted).pack())
             kept = self._checkpoints.put_checkpoint(name, path)
@@ -170,8 +181,10 @@ class Fitter:
 
     def _fit(self, wanted: Wanted) -> Fit:
         problem, data = self._problem, self._problem.data
-        values = problem.values if wanted.values is None else wanted.values
-        fitted = problem.recipe.fit(data, wanted.rows, values[wanted.rows], problem.inner, problem.run)
+        if wanted.values is not None:
+            problem = replace(problem, samples=replace(problem.samples, values=wanted.values))
+        values = problem.values[wanted.rows]
+        fitted = problem.recipe.fit(data, wanted.rows, values, problem.inner, problem.run)
         outputs = {name: fitted.outputs(data, rows) for name, rows in wanted.judged.items()}
         if not wanted.sealed:
             return Fit(outputs)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -135,21 +136,21 @@ SINGLE = replace(PROBLEM, recipe=Recipe("ridgeregression", "Ridge", "regression"
     ],
 )
 def test_another_fit_of_the_same_name_has_another_checkpoint(other: Wanted, tmp_path: Path) -> None:
-    fitter, begun = Fitter(SINGLE, Directory(tmp_path)), list[bool]()
-    for wanted in (WANTED, other, WANTED, other):
-        fitter(wanted, begun.append)
-    assert begun == [False, False, True, True]
+    fitter, fitted = Fitter(SINGLE, Directory(tmp_path)), list[str]()
+    for who, wanted in (("one", WANTED), ("other", other)) * 2:
+        fitter(wanted, partial(fitted.append, who))
+    assert fitted == ["one", "other"]
 
 
 def test_a_fit_of_other_versions_of_the_libraries_is_not_taken_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begun = list[bool]()
-    ours = fits.library_versions()
-    for versions in (ours, {**ours, "scikit-learn": "99.0"}, {**ours, "molfleet": "99.0"}, ours):
-        monkeypatch.setattr(fits, "library_versions", lambda versions=versions: versions)
-        Fitter(SINGLE, Directory(tmp_path))(WANTED, begun.append)
-    assert begun == [False, False, False, True]
+    ours, fitted = fits.library_versions(), list[str]()
+    deployed = {"a": ours, "b": {**ours, "scikit-learn": "99.0"}, "c": {**ours, "molfleet": "99.0"}}
+    for name in ("a", "b", "c", "a"):
+        monkeypatch.setattr(fits, "library_versions", lambda versions=deployed[name]: versions)
+        Fitter(SINGLE, Directory(tmp_path))(WANTED, partial(fitted.append, name))
+    assert fitted == ["a", "b", "c"]
 
 
 scalars = st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.floats(allow_nan=False)

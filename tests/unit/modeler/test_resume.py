@@ -82,7 +82,4 @@ def test_progress_never_goes_back_and_names_every_fit_that_options_want(tmp_path
     assert [message for message in messages if message in wanted] == wanted
     again = Directory(tmp_path)
     train(command(source, options=options), again)
-    assert [m for _, _, m, _ in again.reports if m.startswith("fold")] == [
-        "fold 1 of 2, fitted before",
-        "fold 2 of 2, fitted before",
-    ]
+    assert [message for _, _, message, _ in again.reports if message.startswith("fold")] == []
