@@ -159,9 +159,9 @@ def _require_learnable(curated: Curated, partition: Partition, plan: Plan) -> No
             count = int(np.sum(curated.values == rare))
             raise unsuitable(
                 plan.rules,
-                f"of the class {curated.labels[rare]!r} there are only {count} molecules, too few to be in "
-                f"the training part of every fold (k_fold {plan.k_fold}, "
-                f"test_set_size {plan.test_set_size:g})",
+                f"of the class {curated.labels[rare]!r} there are only {count} records, too few to be in "
+                f"the training part of every fold (split {plan.split.code}, k_fold {plan.k_fold}, "
+                f"test_set_size {plan.test_set_size:g}, sub_sample_size {plan.sub_sample_size:g})",
             )
         if len(seen) < 2:
             raise unsuitable(plan.rules, "all values of a fold's training part are the same")

@@ -9,6 +9,9 @@ from typing import Any
 
 from molfleet.errors import Code, Rejected
 
+#: Longer texts are no numbers that anything here takes.
+_DIGITS = 18
+
 
 @dataclass(frozen=True)
 class Options:
@@ -37,8 +40,9 @@ def read_options(given: Mapping[str, str]) -> Options:
 
 def _count(low: int, high: int) -> Callable[[str, str], int]:
     def read(name: str, text: str) -> int:
-        if not text.isascii() or not text.isdigit():
-            raise invalid(f"options.{name} must be a whole number from {low} to {high}; it is {text!r}")
+        if not text.isascii() or not text.isdigit() or len(text) > _DIGITS:
+            told = f"{text[:_DIGITS]}..." if len(text) > _DIGITS else text
+            raise invalid(f"options.{name} must be a whole number from {low} to {high}; it is {told!r}")
         return int(within(f"options.{name}", int(text), low, high))
 
     return read

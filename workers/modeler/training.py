@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from molfleet.bundles.features import Featurization, Toolbox
@@ -13,7 +14,7 @@ from molfleet.chemistry.records import Records, open_records
 from molfleet.messages.generated import ModelTrained, ModelTrainingStarted, TrainModel
 from molfleet.runtime.handler import Context
 from workers.modeler import reporting
-from workers.modeler.curation import Curated, curate
+from workers.modeler.curation import MIN_MOLECULES, Curated, curate, unsuitable
 from workers.modeler.dataset import Dataset, Fields, read_dataset, sha256_of
 from workers.modeler.learning import learn
 from workers.modeler.packaging import About, open_signer, seal
@@ -93,9 +94,17 @@ def _read(records: Records, plan: Plan, context: Context, tools: Toolbox, progre
 
 
 def _sampled(curated: Curated, plan: Plan) -> Curated:
+    """Raises Rejected(UNSUITABLE_TARGET) where the sample is too small."""
     if plan.sub_sample_size == 1:
         return curated
     kept = sub_sample(curated.samples, plan.sub_sample_size, plan.seed)
+    molecules = len(np.unique(curated.molecules[kept]))
+    if molecules < MIN_MOLECULES:
+        raise unsuitable(
+            plan.rules,
+            f"sub_sample_size {plan.sub_sample_size:g} leaves {molecules} molecules, and at least "
+            f"{MIN_MOLECULES} are needed",
+        )
     return replace(
         curated,
         rows=curated.rows[kept],

@@ -41,7 +41,10 @@ def scaffold_trial(
         missing = problem.outputs - len(np.unique(values[partition.training]))
         if missing or len(np.unique(values[test])) < 2:
             return {**told, "impossible": "A scaffold split leaves a part without one of the classes."}
-    fit = fitter(Wanted("scaffold", partition.training, {"test": test}))
+    try:
+        fit = fitter(Wanted("scaffold", partition.training, {"test": test}))
+    except Rejected as refusal:  # an ensemble that cannot deal these records once more
+        return {**told, "impossible": refusal.message}
     outputs = calibrate(fit.outputs["test"])
     scores = evaluate(problem.recipe.task, values[test], outputs)
     baseline = final_baseline(problem.recipe.task, values, partition, problem.outputs)

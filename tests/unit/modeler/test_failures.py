@@ -37,6 +37,20 @@ from workers.modeler.training import train
             Code.UNSUITABLE_TARGET,
             "'yes' there are only 1",
         ),
+        (
+            [("C" * n, n) for n in range(1, 31)],
+            ("smiles", "activity"),
+            {"sub_sample_size": 0.3},
+            Code.UNSUITABLE_TARGET,
+            "leaves 9 molecules, and at least 10",
+        ),
+        (
+            [("C" * n, f"{n}e-300") for n in range(1, 31)],
+            ("smiles", "activity"),
+            {},
+            Code.UNSUITABLE_TARGET,
+            "choose a smaller unit",
+        ),
     ],
 )
 def test_a_file_that_makes_no_model_is_refused_by_name(

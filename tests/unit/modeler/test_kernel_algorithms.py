@@ -126,6 +126,13 @@ def test_support_vector_regression_is_that_of_scikit_learn_on_the_standardized_t
     assert len(model.expansion.rows) == len(oracle.support_)
 
 
+def test_where_no_molecule_is_beyond_epsilon_the_mean_of_the_ends_is_predicted() -> None:
+    model = fitted("supportvectormachineregressor", epsilon=10.0)
+    assert np.ptp(model.predict(others())) == 0.0
+    assert np.abs(model.predict(others())[0] - ACTIVITY).max() <= 10.0 * ACTIVITY.std()
+    assert len(Expansion.unpack(model.expansion.pack(), X.shape[1]).rows) == 1
+
+
 @pytest.mark.parametrize("weight", ["balanced", "none"])
 def test_the_order_of_a_classifiers_probabilities_is_that_of_scikit_learns_decisions(weight: str) -> None:
     few = (np.quantile(ACTIVITY, 0.75) <= ACTIVITY).astype(int)

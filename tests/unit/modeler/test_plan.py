@@ -47,6 +47,8 @@ COLUMNS = FeaturizerSpec(type="COLUMNS", parameters={"numeric": ["mw"]})
         ({"members": (EnsembleMember(method="ridge"),)}, Code.INVALID_COMMAND, "members"),
         ({"base_model": ModelRef(id=UUID(int=1), blob=SOURCE)}, Code.INVALID_COMMAND, "base_model"),
         ({"options": {"colour": "red"}}, Code.UNKNOWN_NAME, "colour"),
+        ({"options": {"bootstrap": "10001"}}, Code.INVALID_COMMAND, "from 0 to 10000"),
+        ({"options": {"bootstrap": "9" * 5_000}}, Code.INVALID_COMMAND, "from 0 to 10000"),
         ({"method": "randomforrest"}, Code.UNKNOWN_NAME, "Did you mean randomforest"),
         ({"split": "by-date"}, Code.UNKNOWN_NAME, "stratified, random"),
         ({"scaler": "logarithmic"}, Code.UNKNOWN_NAME, "robust"),

@@ -78,8 +78,11 @@ def _learn_values(
     if len(rows) <= MAX_RECORDS:
         machine = SVR(kernel="precomputed", C=cost, epsilon=epsilon, cache_size=_CACHE)
         machine.fit(gram(mix, rows, rows), values)
-        rows = rows[machine.support_]
-        weights, offset = machine.dual_coef_[0], float(machine.intercept_[0])
+        weights, offset = np.zeros(len(rows)), float(machine.intercept_[0])
+        weights[machine.support_] = machine.dual_coef_[0]
+        # Where no molecule is beyond epsilon, one stands for none: an expansion has rows.
+        used = machine.support_ if len(machine.support_) else np.zeros(1, np.int64)
+        rows, weights = rows[used], weights[used]
     else:
         chosen = Landmarks.chosen(rows, mix, parameters["landmarks"], seed)
         loss = squared_insensitive(values, cost, epsilon)

@@ -34,6 +34,9 @@ from workers.modeler.curation.records import (
 from workers.modeler.curation.tasks import FoundTask, judge_task
 from workers.modeler.splits import Indices
 
+#: Squares of smaller differences are lost in floating point.
+_LEAST_SPREAD = 1e-150
+
 
 def curate(measured: Sequence[Measured], rules: Rules) -> Curated:
     """Read, transform and merge the targets; no record is lost.
@@ -78,6 +81,8 @@ def _curate_values(
     if np.ptp(values) == 0:
         text = shown(measured[int(rows[0])].text)
         raise unsuitable(rules, f"all its values are the same, {text}, so that there is nothing to learn")
+    if np.std(values) < _LEAST_SPREAD:
+        raise unsuitable(rules, f"its values differ by less than {_LEAST_SPREAD:g}: choose a smaller unit")
     counts = np.ones(len(rows), dtype=np.int64)
     if rules.replicates != "keep":
         sizes = {group[0]: len(group) for group in groups}
