@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from molfleet.errors import Code, Rejected
-from tests.unit.modeler.algorithm_problems import BY_HEART, every_algorithm, fitted, law
+from tests.unit.modeler.algorithm_problems import BY_HEART, every_algorithm, exported, fitted, law
 from workers.modeler.algorithms import ALGORITHMS, METHODS
 from workers.modeler.algorithms.base import Algorithm, Run
 from workers.modeler.metrics import evaluate
@@ -84,6 +84,24 @@ def test_linear_methods_find_the_coefficients_of_a_linear_law_to_three_digits(co
 def test_no_rows_give_no_outputs_of_the_right_width(algorithm: Algorithm) -> None:
     estimator, x, _ = fitted(algorithm, classes=3)
     assert algorithm.outputs(estimator, x[:0]).shape == (0, 3 if algorithm.task == "classification" else 1)
+
+
+@every_algorithm
+def test_features_that_are_all_the_same_make_a_model_that_says_one_thing(
+    algorithm: Algorithm,
+) -> None:
+    x = np.full((20, 3), 5.0, np.float32)
+    y = np.arange(20) % 2 if algorithm.task == "classification" else np.arange(20.0)
+    model = algorithm.fit(x, y, algorithm.resolve({}), Run(7, 1, np.ones(3, np.bool_)))
+    outputs = algorithm.outputs(model, x)
+    assert np.allclose(outputs, outputs[0])
+    assert np.allclose(exported(algorithm, model, 3)(x), outputs, atol=1e-5)
+
+
+@pytest.mark.parametrize("code", [row.code for row in ALGORITHMS if "subsample" in row.resolve({})])
+def test_a_share_of_few_rows_is_still_a_row(code: str) -> None:
+    estimator, x, _ = fitted(ALGORITHMS.get(code), subsample=0.01)
+    assert np.isfinite(ALGORITHMS.get(code).outputs(estimator, x)).all()
 
 
 @pytest.mark.parametrize(

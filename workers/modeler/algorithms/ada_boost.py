@@ -55,9 +55,23 @@ def _tree_arguments(parameters: Mapping[str, Any]) -> dict[str, Any]:
     return {name: parameters[name] for name in ("max_depth", "min_samples_leaf", "max_features")}
 
 
+class _Classifier(AdaBoostClassifier):  # type: ignore[misc]
+    """Where even the first tree knows no better than chance, which scikit-learn refuses (features that
+    are all the same, leaves that are too large), that tree is the model."""
+
+    def _boost(self, number: int, x: Any, y: Any, sample_weight: Any, random_state: Any) -> Any:
+        try:
+            return super()._boost(number, x, y, sample_weight, random_state)
+        except ValueError:
+            if number or self.estimators_:
+                raise
+        self._make_estimator(random_state=random_state).fit(x, y, sample_weight=sample_weight)
+        return sample_weight, 1.0, 0.0
+
+
 def _classifier(parameters: Mapping[str, Any], run: Run) -> Any:
     tree = DecisionTreeClassifier(**_tree_arguments(parameters))
-    return weighted(AdaBoostClassifier, parameters)(tree, **_arguments(parameters, run))
+    return weighted(_Classifier, parameters)(tree, **_arguments(parameters, run))
 
 
 def _regressor(parameters: Mapping[str, Any], run: Run) -> Any:

@@ -49,13 +49,31 @@ def _arguments(parameters: Mapping[str, Any], run: Run) -> dict[str, Any]:
     }
 
 
+class _AtLeastOneRow:
+    """What ours add: a share of few rows is still one row, where LightGBM ends the training."""
+
+    subsample: float
+
+    def fit(self, x: Any, y: Any, **arguments: Any) -> Any:
+        self.subsample = max(self.subsample, 1.5 / len(y))
+        return super().fit(x, y, **arguments)  # type: ignore[misc]
+
+
+class _Classifier(_AtLeastOneRow, lightgbm.LGBMClassifier):  # type: ignore[misc]
+    pass
+
+
+class _Regressor(_AtLeastOneRow, lightgbm.LGBMRegressor):  # type: ignore[misc]
+    pass
+
+
 def _classifier(parameters: Mapping[str, Any], run: Run) -> Any:
     arguments = _arguments(parameters, run)
-    return lightgbm.LGBMClassifier(**{**arguments, "class_weight": class_weight(parameters)})
+    return _Classifier(**{**arguments, "class_weight": class_weight(parameters)})
 
 
 def _regressor(parameters: Mapping[str, Any], run: Run) -> Any:
-    return lightgbm.LGBMRegressor(**_arguments(parameters, run))
+    return _Regressor(**_arguments(parameters, run))
 
 
 def _trees(model: Any) -> list[onnx_trees.Tree]:
