@@ -173,6 +173,7 @@ def _one(
             _GOAL_SHARE / outside if outside > 0 else None,
             1.0,
         ),
+        Figure(f"{title}: outside the library, and not featurizing", outside - featurizing, "%"),
     ]
     stages = ", ".join(f"{name} {seconds:.1f}" for name, seconds in found["stages"].items())
     report.notes.append(
