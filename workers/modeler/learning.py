@@ -23,7 +23,7 @@ from workers.modeler.exactness import perturbed
 from workers.modeler.fits import Checkpoints, Fitter, Problem
 from workers.modeler.fitting import Final, fit_final
 from workers.modeler.learners import Data
-from workers.modeler.metrics import evaluate, intervals, modi
+from workers.modeler.metrics import evaluate, intervals, looked_at, modi
 from workers.modeler.plan import Plan
 from workers.modeler.preparation import fit_preparation
 from workers.modeler.progress import Progress
@@ -191,9 +191,6 @@ def _judged(
     folds = [
         _calibrated(fold, calibrated, unseen[partition.validation_of(n)]) for n, fold in enumerate(folds)
     ]
-    everything = np.arange(len(values))
-    filled = fit_preparation(None, problem.data.features, everything, problem.data.continuous)
-    index = modi(task, filled.float32(problem.data.features), values, plan.seed)
     figures = evaluate(task, values[test], unseen[test])
     return Learned(
         dataset=dataset,
@@ -204,7 +201,7 @@ def _judged(
         unseen=unseen,
         calibrated=calibrated,
         coverage=calibrated.test(values[test], final.test, ecfp4[test]),
-        modi=index,
+        modi=_modelability(problem),
         metrics=fold_metrics(task, target, values, partition, folds),
         baselines=fold_baselines(task, target, values, partition, problem.outputs),
         final_metrics=[
@@ -215,6 +212,14 @@ def _judged(
         audit=audit(problem.samples, partition, plan.seed),
         sections={},
     )
+
+
+def _modelability(problem: Problem) -> float | None:
+    """Of the whole set, test records included: it is told of the data, and no model is made of it."""
+    features, rows = problem.data.features, looked_at(len(problem.values), problem.seed)
+    filled = fit_preparation(None, features, rows, problem.data.continuous).float32(features, rows)
+    molecules = problem.samples.molecules[rows]
+    return modi(problem.recipe.task, filled, problem.values[rows], problem.seed, molecules)
 
 
 def _calibrated(fold: Fold, calibrated: Calibrated, validation: FloatArray) -> Fold:

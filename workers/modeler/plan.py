@@ -46,12 +46,6 @@ class Plan:
     seed: int
     options: Options
 
-    @property
-    def scaler(self) -> str | None:
-        """Of the only member; None: the method's own way, or several."""
-        members = self.choice.members
-        return members[0].scaler.code if len(members) == 1 and members[0].scaler else None
-
     def fitted(self, records: Records) -> Plan:
         """The plan with what only the input can tell: the columns that are features, their categories.
 

@@ -13,10 +13,11 @@ from molfleet.bundles.features import Toolbox
 from molfleet.bundles.manifest import Metric
 from workers.modeler.algorithms.base import REGRESSION, FloatArray
 from workers.modeler.audit import Audit
-from workers.modeler.curation import curation_section
+from workers.modeler.curation import curation_section, modelled_name
 from workers.modeler.ensembles.base import Recipe
 from workers.modeler.figures import CROSS_VALIDATION, TEST, Outcome, Unseen
 from workers.modeler.importance import Importance, columns_of, feature_importance
+from workers.modeler.learners import Learner
 from workers.modeler.learning import Learned
 from workers.modeler.plan import Plan
 from workers.modeler.sealed import predict
@@ -33,7 +34,7 @@ def outcome(plan: Plan, learned: Learned, explained: Explained) -> Outcome:
     parts = {CROSS_VALIDATION: partition.training, TEST: partition.test}
     return Outcome(
         task=learned.curated.task,
-        target=plan.rules.target,
+        target=modelled_name(plan.rules.target, plan.rules.transform),
         labels=learned.curated.labels,
         subsets={name: _unseen(learned, rows, name) for name, rows in parts.items() if len(rows)},
         units=learned.curated.units or "",
@@ -104,7 +105,8 @@ def explain(plan: Plan, learned: Learned, tools: Toolbox) -> Explained:
 
 def prediction_header(plan: Plan, learned: Learned) -> tuple[str, ...]:
     columns = [f"probability:{label}" for label in learned.curated.labels] or ["predicted"]
-    return ("record", "title", "smiles", "subset", "fold", plan.rules.target, *columns)
+    modelled = modelled_name(plan.rules.target, plan.rules.transform)
+    return ("record", "title", "smiles", "subset", "fold", modelled, *columns)
 
 
 def prediction_rows(learned: Learned) -> Iterator[tuple[object, ...]]:
@@ -156,7 +158,6 @@ def metadata(plan: Plan, learned: Learned, sections: Mapping[str, Any]) -> dict[
         "test_records": str(len(problem.partition.test)),
         "features": str(problem.data.features.shape[1]),
         "target_transform": plan.rules.transform,
-        "scaler": plan.scaler or "the method's own",
         "split": plan.split.code,
         "seed": str(plan.seed),
         "largest_export_difference": f"{learned.final.difference:.2g}",
@@ -198,13 +199,20 @@ def _final_figures(learned: Learned) -> dict[str, str]:
 def _hyper_parameters(recipe: Recipe) -> dict[str, str]:
     """A single algorithm's under their names; an ensemble's members with their number before."""
     if recipe.ensemble is None:
-        return {f"hyper_parameter.{name}": str(v) for name, v in recipe.learners[0].parameters.items()}
+        (only,) = recipe.learners
+        told = {f"hyper_parameter.{name}": str(value) for name, value in only.parameters.items()}
+        return {"scaler": _scaler(only), **told}
     told = {f"hyper_parameter.{name}": str(value) for name, value in (recipe.parameters or {}).items()}
     for number, learner in enumerate(recipe.learners, 1):
         told[f"member.{number}.method"] = learner.algorithm.code
         told[f"member.{number}.weight"] = f"{learner.weight:g}"
+        told[f"member.{number}.scaler"] = _scaler(learner)
         told |= {
             f"member.{number}.hyper_parameter.{name}": str(value)
             for name, value in learner.parameters.items()
         }
     return told
+
+
+def _scaler(learner: Learner) -> str:
+    return learner.scaler.code if learner.scaler else "the method's own"

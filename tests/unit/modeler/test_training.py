@@ -253,7 +253,7 @@ def test_intervals_and_values_come_back_in_the_units_that_were_measured(tmp_path
     source = write_table(tmp_path, rows, ("smiles", "activity"), "molar.csv")
     event, model, context = trained(tmp_path, source, target_transform="p", units="mol/L")
     rows_out = table(context, artifact(event, "predictions_table"))
-    assert float(rows_out[0]["activity"]) == pytest.approx(bioactive()[0][1])
+    assert float(rows_out[0]["-log10 activity"]) == pytest.approx(bioactive()[0][1])
     tools = Toolbox()
     again = load_model(context.fetch(event.model), max_bytes=1 << 30, tools=tools)
     molecule = Molecule(Chem.MolFromSmiles(rows_out[0]["smiles"]), tools)

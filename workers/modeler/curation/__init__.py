@@ -11,7 +11,7 @@ from workers.modeler.curation.numerals import is_missing
 from workers.modeler.curation.records import MIN_MOLECULES, Curated, Measured, Rules, unsuitable
 from workers.modeler.curation.section import curation_section
 from workers.modeler.curation.tasks import FoundTask, find_task
-from workers.modeler.curation.transforms import measured_again, transform
+from workers.modeler.curation.transforms import measured_again, modelled_name, transform
 
 __all__ = [
     "MAX_CLASSES",
@@ -26,6 +26,7 @@ __all__ = [
     "is_missing",
     "label_key",
     "measured_again",
+    "modelled_name",
     "transform",
     "unsuitable",
 ]

@@ -14,6 +14,11 @@ def transform(value: float, how: str) -> float | None:
     return math.log10(value) if how == "log10" else -math.log10(value)
 
 
+def modelled_name(target: str, how: str) -> str:
+    """What the transformed values of `target` are called where they are shown."""
+    return {"none": "", "log10": "log10 ", "p": "-log10 "}[how] + target
+
+
 def measured_again(value: float, how: str) -> float:
     """The inverse of `transform`."""
     if how == "none":

@@ -7,7 +7,7 @@ from workers.modeler.metrics.baselines import baseline_figures, baseline_outputs
 from workers.modeler.metrics.bootstrap import intervals
 from workers.modeler.metrics.catalogue import METRICS, Metric, evaluate
 from workers.modeler.metrics.classification import auc, confusion
-from workers.modeler.metrics.modelability import modi
+from workers.modeler.metrics.modelability import looked_at, modi
 from workers.modeler.metrics.randomization import randomization_section, y_randomization
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "confusion",
     "evaluate",
     "intervals",
+    "looked_at",
     "modi",
     "randomization_section",
     "y_randomization",

@@ -27,46 +27,61 @@ DELTA = 0.625
 _BLOCK = 512
 
 
-def modi(task: Task, features: Matrix, values: NDArray[Any], seed: int) -> float | None:
+def looked_at(count: int, seed: int) -> NDArray[np.int64]:
+    """Which of so many rows the index is of: all, or a seeded sample."""
+    if count <= MAX_MOLECULES:
+        return np.arange(count)
+    return np.sort(np.random.default_rng(seed).choice(count, MAX_MOLECULES, replace=False))
+
+
+def modi(
+    task: Task,
+    features: Matrix,
+    values: NDArray[Any],
+    seed: int,
+    molecules: NDArray[np.int64] | None = None,
+) -> float | None:
     """The task's index of float32 (rows, features) without gaps and (rows,) classes or values.
 
-    None for a single class, or values that are all the same.
+    Rows of equal numbers in `molecules` are no neighbours of each other. None for a single class, or
+    values that are all the same.
     """
-    if len(features) > MAX_MOLECULES:
-        rows = np.sort(np.random.default_rng(seed).choice(len(features), MAX_MOLECULES, replace=False))
-        features, values = features[rows], values[rows]
+    rows = looked_at(len(features), seed)
+    own = np.arange(len(features)) if molecules is None else molecules
+    if len(rows) < len(features):
+        features, values, own = features[rows], values[rows], own[rows]
     labels = np.unique(values)
     if len(labels) < 2:
         return None
     if task == CLASSIFICATION:
-        agrees = _agreement(features, values)
+        agrees = _agreement(features, values, own)
         return float(np.mean([agrees[values == label].mean() for label in labels]))
-    return float(_not_rivalled(features, values).mean())
+    return float(_not_rivalled(features, values, own).mean())
 
 
-def _agreement(features: Matrix, classes: NDArray[Any]) -> FloatArray:
+def _agreement(features: Matrix, classes: NDArray[Any], own: NDArray[np.int64]) -> FloatArray:
     """(rows,) share of each row's nearest others that are of its class."""
     shares = []
-    for rows, distances in _distances(features):
+    for rows, distances in _distances(features, own):
         nearest = distances == distances.min(axis=1, keepdims=True)
         same = nearest & (classes[rows, None] == classes)
         shares.append(same.sum(axis=1) / nearest.sum(axis=1))
     return np.concatenate(shares)
 
 
-def _not_rivalled(features: Matrix, values: NDArray[Any]) -> NDArray[np.bool_]:
+def _not_rivalled(features: Matrix, values: NDArray[Any], own: NDArray[np.int64]) -> NDArray[np.bool_]:
     """(rows,) whether the nearest row with such a value is nearer than the nearest with another."""
     limit = DELTA * values.std()
     found = []
-    for rows, distances in _distances(features):
+    for rows, distances in _distances(features, own):
         alike = np.abs(values[rows, None] - values) <= limit
         same = np.where(alike, distances, np.inf).min(axis=1)
         found.append(same < np.where(alike, np.inf, distances).min(axis=1))
     return np.concatenate(found)
 
 
-def _distances(features: Matrix) -> Iterator[tuple[NDArray[np.int64], FloatArray]]:
-    """Rows, and their squared distances to all (infinite to themselves), block by block."""
+def _distances(features: Matrix, own: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], FloatArray]]:
+    """Rows, and their squared distances to all (infinite to those of their molecule), block by block."""
     low = features.min(axis=0)
     spread = features.max(axis=0) - low
     used = spread > 0
@@ -80,5 +95,5 @@ def _distances(features: Matrix) -> Iterator[tuple[NDArray[np.int64], FloatArray
         products = sum(part[rows] @ part.T for part in parts)
         # Rounded so that equal distances stay equal: the product's last digits depend on its shape.
         distances = np.round(squares[rows, None] + squares - 2 * products, 9)
-        distances[np.arange(len(rows)), rows] = np.inf
+        distances[own[rows, None] == own] = np.inf
         yield rows, distances

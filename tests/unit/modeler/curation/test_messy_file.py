@@ -51,5 +51,9 @@ def test_a_messy_file_becomes_a_model_in_moles_per_litre_and_every_record_is_acc
         "UNPARSABLE",
     ]
     assert "mg/L" in told[good + 3][1]
+    (predictions,) = (item.blob for item in event.artifacts if item.kind == "predictions_table")
+    with context.fetch(predictions).open(newline="") as stream:
+        first = next(csv.DictReader(stream))
+    assert 4 < float(first["-log10 activity"]) < 9
     assert event.metadata is not None
     assert event.metadata["task_reason"].startswith("regression: ")

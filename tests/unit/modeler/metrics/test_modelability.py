@@ -49,6 +49,17 @@ def test_the_index_of_classes_is_what_its_definition_says(
     assert modi("classification", features, classes, seed) == pytest.approx(np.mean(shares))
 
 
+@pytest.mark.parametrize("task", ["classification", "regression"])
+def test_records_of_one_molecule_are_no_neighbours_of_each_other(task: Any) -> None:
+    """Replicates that were kept would make any set look easy to model."""
+    features = np.repeat(np.random.default_rng(1).random((30, 5)), 2, axis=0).astype(np.float32)
+    values = np.repeat(np.random.default_rng(2).permutation(np.arange(30) % 2), 2)
+    molecules = np.repeat(np.arange(30), 2)
+    alone = modi(task, features[::2], values[::2], 0)
+    assert modi(task, features, values, 0) == 1
+    assert modi(task, features, values, 0, molecules) == pytest.approx(alone)
+
+
 def test_without_ties_the_index_is_the_balanced_accuracy_of_the_nearest_neighbour() -> None:
     rng = np.random.default_rng(0)
     features = np.vstack([np.zeros(5), np.ones(5), rng.random((78, 5))]).astype(np.float32)
