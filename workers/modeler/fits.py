@@ -83,7 +83,7 @@ class Problem:
             Code.UNSUITABLE_TARGET,
             f"{self.recipe.display_name}: the combination is learned from records that are kept from the "
             f"members, and {len(rows):,} records, or those of the rarest class among them, are too few for "
-            "that: choose voting, another method or a smaller k_fold.",
+            "that: choose voting or another method.",
             details={"method": self.recipe.code},
         )
 
