@@ -232,3 +232,13 @@ def test_a_method_is_not_bent_to_a_task_that_it_does_not_do() -> None:
     with pytest.raises(Rejected) as caught:
         METHODS.get("randomforestclassifier").algorithm("regression")
     assert caught.value.code == Code.INVALID_COMMAND
+
+
+@pytest.mark.parametrize("code", ["mlpclassifier", "mlpregressor"])
+def test_a_network_whose_weights_grow_beyond_bounds_is_refused_in_words(code: str) -> None:
+    algorithm = ALGORITHMS.get(code)
+    x = (np.arange(-20, 20, dtype=np.float32) * np.float32(1.6e37))[:, np.newaxis]
+    y = np.arange(40) % 2 if algorithm.task == "classification" else np.arange(40.0)
+    with pytest.raises(Rejected, match="smaller learning_rate_init") as caught:
+        algorithm.fit(x, y, algorithm.resolve({"learning_rate_init": 1.0}), Run(7, 1))
+    assert caught.value.code == Code.INVALID_COMMAND

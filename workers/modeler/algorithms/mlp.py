@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
+from molfleet.errors import Code, Rejected
 from workers.modeler.algorithms.base import CLASSIFICATION, REGRESSION, Algorithm, Parameter, Run
 from workers.modeler.algorithms.class_weights import CLASS_WEIGHT, weighted
 from workers.modeler.algorithms.onnx_graphs import dense
@@ -44,7 +45,8 @@ _PARAMETERS = (
 
 
 class _Network:
-    """What ours add: no early stopping where there is too little to hold out, and no warnings."""
+    """What ours add: no early stopping where there is too little to hold out, no warnings, and a refusal
+    in words where the training diverges."""
 
     early_stopping: bool
     batch_size: int
@@ -54,7 +56,17 @@ class _Network:
         self.batch_size = min(self.batch_size, len(y))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
-            return super().fit(x, y, sample_weight=sample_weight)  # type: ignore[misc]
+            try:
+                return super().fit(x, y, sample_weight=sample_weight)  # type: ignore[misc]
+            except ValueError as error:
+                if "non-finite" not in str(error):
+                    raise
+        raise Rejected(
+            Code.INVALID_COMMAND,
+            "The multilayer perceptron's weights grew beyond all bounds: leave the scaler to the method, "
+            "or choose a smaller learning_rate_init.",
+            details={"hyper_parameter": "learning_rate_init"},
+        )
 
     def _can_hold_out(self, y: NDArray[Any]) -> bool:
         return len(y) >= _ROWS_TO_STOP_EARLY

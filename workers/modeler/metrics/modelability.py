@@ -82,13 +82,14 @@ def _not_rivalled(features: Matrix, values: NDArray[Any], own: NDArray[np.int64]
 
 def _distances(features: Matrix, own: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], FloatArray]]:
     """Rows, and their squared distances to all (infinite to those of their molecule), block by block."""
-    low = features.min(axis=0)
+    # The range of descriptors may be beyond float32.
+    low = features.min(axis=0).astype(np.float64)
     spread = features.max(axis=0) - low
     used = spread > 0
     scaled = (features[:, used] - low[used]) / spread[used]
     # Bits, most of the columns, are summed exactly in float32, at half the cost.
     bits = np.all((scaled == 0) | (scaled == 1), axis=0)
-    parts = (scaled[:, bits], scaled[:, ~bits].astype(np.float64))
+    parts = (scaled[:, bits].astype(np.float32), scaled[:, ~bits])
     squares = sum(np.einsum("ij,ij->i", part, part, dtype=np.float64) for part in parts)
     for begin in range(0, len(features), _BLOCK):
         rows = np.arange(begin, min(begin + _BLOCK, len(features)))

@@ -60,6 +60,11 @@ def test_records_of_one_molecule_are_no_neighbours_of_each_other(task: Any) -> N
     assert modi(task, features, values, 0, molecules) == pytest.approx(alone)
 
 
+def test_a_range_beyond_float32_is_a_range() -> None:
+    features = np.linspace(-3e38, 3e38, 40)[:, None].astype(np.float32)
+    assert modi("regression", features, np.arange(40.0), 0) == 1
+
+
 def test_without_ties_the_index_is_the_balanced_accuracy_of_the_nearest_neighbour() -> None:
     rng = np.random.default_rng(0)
     features = np.vstack([np.zeros(5), np.ones(5), rng.random((78, 5))]).astype(np.float32)
