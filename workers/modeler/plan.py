@@ -26,6 +26,8 @@ from workers.modeler.splits import Split, find_split
 
 #: What the libraries take as a seed.
 MAX_SEED = 2**31 - 1
+#: Of each of ten folds, they are as many parts as a bundle may have.
+MAX_MEMBERS = 20
 
 
 @dataclass(frozen=True)
@@ -121,8 +123,8 @@ def _choice(command: TrainModel) -> tuple[Choice, tuple[SpecValue, ...]]:
         only = Member(method, given, specs.all_of(command.featurizers), scaler)
         return Choice(method, given, (only,)), specs.found
     members = command.members or [EnsembleMember(method=code) for code in DEFAULT_MEMBERS]
-    if len(members) < 2:
-        raise invalid("An ensemble needs at least two members")
+    if not 2 <= len(members) <= MAX_MEMBERS:
+        raise invalid(f"An ensemble has 2 to {MAX_MEMBERS} members; these are {len(members)}")
     found = tuple(
         Member(
             SINGLE.get(member.method),

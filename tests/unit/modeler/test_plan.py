@@ -45,6 +45,11 @@ COLUMNS = FeaturizerSpec(type="COLUMNS", parameters={"numeric": ["mw"]})
         ),
         ({"search": Search()}, Code.INVALID_COMMAND, "search"),
         ({"members": (EnsembleMember(method="ridge"),)}, Code.INVALID_COMMAND, "members"),
+        (
+            {"method": "voting", "members": (EnsembleMember(method="ridge"),) * 21},
+            Code.INVALID_COMMAND,
+            "2 to 20 members",
+        ),
         ({"base_model": ModelRef(id=UUID(int=1), blob=SOURCE)}, Code.INVALID_COMMAND, "base_model"),
         ({"options": {"colour": "red"}}, Code.UNKNOWN_NAME, "colour"),
         ({"options": {"bootstrap": "10001"}}, Code.INVALID_COMMAND, "from 0 to 10000"),
