@@ -36,7 +36,8 @@ class Learned:
     """What a training has found out, before it is packed. Arrays have one entry per record used.
 
     `unseen` (records, classes or 1) are outputs of models that had not seen the record: the fold's,
-    and for the test set the final one; probabilities are calibrated. `coverage` is that of the test set.
+    and for the test set the final one; probabilities are calibrated. `raw` are those of the folds before
+    that, NaN for the test set. `coverage` is that of the test set.
     `metrics` and `baselines` are of the folds, `final_metrics`, `final_baseline` and `intervals` (95 %,
     by metric) of the final model on the test set. `sections` are what else was found, ready for JSON.
     """
@@ -47,6 +48,7 @@ class Learned:
     folds: Sequence[Fold]
     final: Final
     unseen: FloatArray
+    raw: FloatArray
     calibrated: Calibrated
     coverage: tuple[Coverage, ...]
     modi: float | None
@@ -105,7 +107,7 @@ def _trials(learned: Learned, plan: Plan, fitter: Fitter, progress: Progress) ->
         sections["y_randomization"] = randomization_trial(
             problem,
             fitter,
-            learned.folds[0].validation,
+            learned.raw[problem.partition.validation_of(0)],
             rounds,
             lambda number: progress(
                 "verify", (number + 1) / (fits + 1), f"shuffled values, {number + 1} of {rounds}"
@@ -199,6 +201,7 @@ def _judged(
         folds=folds,
         final=final,
         unseen=unseen,
+        raw=raw,
         calibrated=calibrated,
         coverage=calibrated.test(values[test], final.test, ecfp4[test]),
         modi=_modelability(problem),

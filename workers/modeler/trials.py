@@ -70,7 +70,8 @@ def randomization_trial(
 ) -> dict[str, Any]:
     """The first fold's model once more on shuffled values, `rounds` times: it must find nothing.
 
-    Judged on the fold's true values; `true` are the outputs of the model of the true ones. JSON-able.
+    Judged on the fold's true values; `true` are the outputs of the model of the true ones, as little
+    calibrated as the others are. JSON-able.
     """
     partition, values, task = problem.partition, problem.values, problem.recipe.task
     rows, validation = partition.training_of(0), partition.validation_of(0)
