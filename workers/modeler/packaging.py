@@ -22,6 +22,7 @@ from workers.modeler.golden import golden_molecules
 from workers.modeler.learning import Learned
 from workers.modeler.parts import pack_models
 from workers.modeler.plan import Plan
+from workers.modeler.splits import Partition
 from workers.modeler.versions import library_versions
 
 
@@ -93,7 +94,7 @@ def seal(
             final_metrics=tuple(learned.final_metrics),
             sections=about.sections,
             training_set=about.training_set,
-            split=_split(plan),
+            split=_split(plan, problem.partition),
             seed=plan.seed,
             library_versions=library_versions(),
             applicability_domain=manifest.ApplicabilityDomain(
@@ -163,10 +164,12 @@ def _featurizer(spec: SpecValue, tools: Toolbox) -> manifest.Featurizer:
     )
 
 
-def _split(plan: Plan) -> manifest.Split:
+def _split(plan: Plan, partition: Partition) -> manifest.Split:
+    """A column of the file may hold out another share than the command asks for: what was done is told."""
+    held_out = len(partition.test) / len(partition.folds)
     return manifest.Split(
         name=plan.split.code,
-        test_set_size=plan.test_set_size,
+        test_set_size=held_out if plan.split.column else plan.test_set_size,
         k_fold=plan.k_fold,
         sub_sample_size=plan.sub_sample_size,
         refit="folds" if plan.keeps_folds else "all",

@@ -69,6 +69,8 @@ def make_plan(command: TrainModel) -> Plan:
     target = command.targets[0]
     choice, specs = _choice(command)
     split = find_split(command.split)
+    if split.column == target:
+        raise invalid(f"split column:{target} would divide the molecules by what is to be predicted")
     _refuse_answers(specs, target, split.column)
     task = _task(command.task, choice)
     choice.check(task)

@@ -116,3 +116,10 @@ def test_the_model_is_named_after_target_and_method_unless_it_has_a_name() -> No
 )
 def test_the_bounds_themselves_are_allowed(fields: dict[str, Any]) -> None:
     make_plan(command(SOURCE, **fields))
+
+
+def test_a_split_by_the_target_itself_is_refused() -> None:
+    with pytest.raises(Rejected) as caught:
+        make_plan(command(SOURCE, split="column:activity"))
+    assert caught.value.code == Code.INVALID_COMMAND
+    assert "column:activity" in caught.value.message
