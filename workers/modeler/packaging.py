@@ -61,13 +61,14 @@ def seal(
     packed = pack_models(problem, learned.final)
     parts = dict(packed.parts)
     smiles = problem.samples.smiles
+    known = training[domain.kept_rows(len(training), plan.seed)]
     fitted = domain.fit(
-        packed.shared.float32(problem.data.features, training),
-        problem.samples.fingerprints[training],
-        [smiles[row] for row in training],
-        [_measured(plan, learned, int(row)) for row in training],
+        packed.shared.float32(problem.data.features, known),
+        problem.samples.fingerprints[known],
+        [smiles[row] for row in known],
+        [_measured(plan, learned, int(row)) for row in known],
         seed=plan.seed,
-        molecules=problem.samples.molecules[training],
+        molecules=problem.samples.molecules[known],
     )
     parts["domain.npz"], parts["domain.tsv"] = fitted.part, fitted.molecules
     parts["calibration.npz"] = pack(learned.calibrated.arrays)
