@@ -26,8 +26,6 @@ Similarities = NDArray[np.float32]
 BLOCK = 8192
 #: Fewer queries than these do not pay for unpacking the references.
 _FEW = 64
-#: `pairs_above` holds no more pairs than these (240 MB).
-MAX_PAIRS = 20_000_000
 
 
 class Neighbours(NamedTuple):
@@ -39,14 +37,6 @@ class Neighbours(NamedTuple):
 
     rows: Rows
     similarities: Similarities
-
-
-class Pairs(NamedTuple):
-    """Unordered pairs: `a` < `b` are positions (int64), `similarity` float32; sorted by a, then b."""
-
-    a: Rows
-    b: Rows
-    similarity: Similarities
 
 
 def neighbours(
@@ -83,27 +73,6 @@ def neighbours(
     return Neighbours(rows, np.maximum(best, np.float32(0.0)))
 
 
-def pairs_above(packed: Bits, threshold: float) -> Pairs:
-    """All pairs of fingerprints uint8 [n, bytes] that are at least `threshold` similar, 0 < threshold <= 1.
-
-    Raises ValueError where there are more than MAX_PAIRS; memory beyond the result is that of a block.
-    """
-    found: list[tuple[Rows, Rows, Similarities]] = []
-    total = 0
-    for row, others, similarities in near_rows(packed, threshold):
-        total += len(others)
-        if total > MAX_PAIRS:
-            raise ValueError(
-                f"more than {MAX_PAIRS:,} pairs of {len(packed):,} fingerprints are {threshold:g} similar"
-            )
-        found.append((np.minimum(others, row), np.maximum(others, row), similarities))
-    if not found:
-        return Pairs(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32))
-    a, b, similarity = (np.concatenate(column) for column in zip(*found, strict=True))
-    order = np.lexsort((b, a))
-    return Pairs(a[order], b[order], similarity[order])
-
-
 def near_rows(packed: Bits, threshold: float) -> Iterator[tuple[int, Rows, Similarities]]:
     """Each pair that is at least `threshold` similar once, in no order: a row and some of its partners.
 
@@ -136,11 +105,6 @@ def near_rows(packed: Bits, threshold: float) -> Iterator[tuple[int, Rows, Simil
 def counts(packed: Bits) -> NDArray[np.int64]:
     """Bits set in each fingerprint of uint8 [n, bytes]."""
     return np.bitwise_count(packed).sum(axis=1, dtype=np.int64)
-
-
-def similarities_to(query: Bits, references: Bits) -> Similarities:
-    """Similarity of one fingerprint uint8 [bytes] to each of uint8 [n, bytes], float32 [n]."""
-    return comparer(references)(query)
 
 
 def comparer(references: Bits) -> Callable[[Bits], Similarities]:

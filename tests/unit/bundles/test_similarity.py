@@ -13,7 +13,7 @@ from rdkit import Chem, DataStructs, RDConfig
 from rdkit.Chem import rdFingerprintGenerator
 
 from molfleet.bundles import similarity
-from molfleet.bundles.similarity import Bits, neighbours, pairs_above, similarities_to
+from molfleet.bundles.similarity import Bits, comparer, near_rows, neighbours
 
 
 @cache
@@ -77,24 +77,33 @@ def test_the_nearest_of_other_groups_are_found_in_the_order_of_a_plain_loop(
         assert found.similarities[number].tolist() == [values[row] for row in best] + [0.0] * missing
 
 
+def pairs(packed: Bits, threshold: float) -> list[tuple[int, int, float]]:
+    """What `near_rows` finds: (a, b, similarity) with a < b, in order."""
+    return sorted(
+        (min(row, other), max(row, other), value)
+        for row, others, values in near_rows(packed, threshold)
+        for other, value in zip(others.tolist(), values.tolist(), strict=True)
+    )
+
+
 @settings(deadline=None, max_examples=60)
 @given(packed=fingerprints, threshold=st.sampled_from([0.05, 0.3, 0.5, 1.0]), block=st.integers(1, 50))
 def test_each_near_pair_is_found_once(packed: Bits, threshold: float, block: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(similarity, "BLOCK", block)
-        found = pairs_above(packed, threshold)
+        found = pairs(packed, threshold)
     expected = [
         (a, b, value)
         for a in range(len(packed))
         for b in range(a + 1, len(packed))
         if (value := by_loop(packed[a], packed[b])) >= np.float32(threshold)
     ]
-    assert list(zip(*(column.tolist() for column in found), strict=True)) == expected
+    assert found == expected
 
 
 def test_near_pairs_of_real_molecules_are_those_of_rdkit() -> None:
     vectors, packed = real(150)
-    found = {(int(a), int(b)) for a, b, _ in zip(*pairs_above(packed, 0.4), strict=True)}
+    found = {(a, b) for a, b, _ in pairs(packed, 0.4)}
     expected = {
         (a, b)
         for a in range(len(vectors))
@@ -108,14 +117,7 @@ def test_near_pairs_of_real_molecules_are_those_of_rdkit() -> None:
 def test_more_bits_than_a_byte_counts_are_not_lost() -> None:
     dense = np.full((100, 256), 255, dtype=np.uint8)
     assert (neighbours(dense, dense, 1).similarities == 1).all()
-    assert similarities_to(dense[0], dense).tolist() == [1.0] * 100
-
-
-def test_too_many_pairs_are_refused_instead_of_held(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(similarity, "MAX_PAIRS", 44)
-    alike = np.ones((10, 8), dtype=np.uint8)
-    with pytest.raises(ValueError, match="more than 44 pairs of 10 fingerprints"):
-        pairs_above(alike, 0.9)
+    assert comparer(dense)(dense[0]).tolist() == [1.0] * 100
 
 
 def test_no_references_give_no_neighbours() -> None:
@@ -127,7 +129,7 @@ def test_no_references_give_no_neighbours() -> None:
 @pytest.mark.parametrize("threshold", [0.0, -1.0, 1.1, float("nan")])
 def test_a_threshold_that_is_none_is_refused(threshold: float) -> None:
     with pytest.raises(ValueError, match="threshold must be above 0"):
-        pairs_above(np.ones((3, 8), np.uint8), threshold)
+        list(near_rows(np.ones((3, 8), np.uint8), threshold))
 
 
 def test_fingerprints_of_different_widths_are_refused() -> None:

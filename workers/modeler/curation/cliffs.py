@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from rdkit import Chem
 
-from molfleet.bundles.similarity import Pairs, near_rows
+from molfleet.bundles.similarity import near_rows
 from workers.modeler.algorithms.base import CLASSIFICATION
 from workers.modeler.curation.records import Curated, Measured
 
@@ -35,6 +35,14 @@ MOLECULES = 20_000
 LISTED = 10
 #: Molecules with one fingerprint are compared without their stereochemistry, so many of them.
 _PARSED = 5_000
+
+
+class Pairs(NamedTuple):
+    """Unordered pairs: `a` < `b` are positions (int64), `similarity` float32."""
+
+    a: NDArray[np.int64]
+    b: NDArray[np.int64]
+    similarity: NDArray[np.float32]
 
 
 def threshold_of(curated: Curated) -> float:
