@@ -35,6 +35,8 @@ from molfleet.errors import Code, Rejected
 
 MAX_PARTS = 512
 MAX_MANIFEST_BYTES = 16 << 20
+#: Parts in all; what a zip without its 64-bit extension holds, with room for the rest.
+MAX_CONTENT_BYTES = (2 << 30) - (64 << 20)
 #: A bundle may hold so many times its own size; what is below the second figure is never a bomb.
 MAX_RATIO, HARMLESS_BYTES = 200, 16 << 20
 
@@ -53,7 +55,8 @@ def write_bundle(
 
     Equal arguments give equal bytes. The archive's comment is the SHA-256 of all that precedes the
     end record, so that a change of any single byte is seen, headers and padding included. Raises
-    ValueError where the parts are not exactly those that the manifest refers to.
+    Rejected(RESULT_TOO_LARGE) where the parts are more than MAX_CONTENT_BYTES, and ValueError where they
+    are not exactly those that the manifest refers to.
     """
     if SIGNATURE in parts:
         raise ValueError(f"{SIGNATURE} is no part: a signer writes it")
@@ -63,6 +66,9 @@ def write_bundle(
     if len(parts) >= MAX_PARTS:
         raise ValueError(f"a bundle holds fewer than {MAX_PARTS} parts, not {len(parts)}")
     found = {check_part_name(name): _measure(parts[name]) for name in sorted(parts)}
+    if (total := sum(part.size for part in found.values())) > MAX_CONTENT_BYTES:
+        sentence = f"The model takes {total:,} bytes, and a bundle holds at most {MAX_CONTENT_BYTES:,}"
+        raise Rejected(Code.RESULT_TOO_LARGE, f"{sentence}: take fewer or smaller trees, members or folds.")
     complete = manifest.model_copy(update={"parts": found, "format_version": FORMAT_VERSION})
     Manifest.model_validate_json(complete.model_dump_json())
     told = complete.model_dump_json(indent=1).encode()

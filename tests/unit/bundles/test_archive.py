@@ -237,3 +237,17 @@ def test_what_is_no_zip_is_refused(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "bad"
     path.write_bytes(data)
     assert "not a readable zip" in refusal(path)
+
+
+def test_a_model_that_no_bundle_can_hold_is_refused_with_its_size(
+    made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size = sum(len(part) for part in made.parts.values())
+    monkeypatch.setattr(archive, "MAX_CONTENT_BYTES", size)
+    archive.write_bundle(tmp_path / "fits.molmodel", made.manifest, made.parts)
+    monkeypatch.setattr(archive, "MAX_CONTENT_BYTES", size - 1)
+    with pytest.raises(Rejected) as caught:
+        archive.write_bundle(tmp_path / "large.molmodel", made.manifest, made.parts)
+    assert caught.value.code == Code.RESULT_TOO_LARGE
+    assert f"{size:,} bytes" in caught.value.message
+    assert not (tmp_path / "large.molmodel").exists()
