@@ -100,6 +100,11 @@ def _over_folds(target: str, subset: Subset, figures: Sequence[Mapping[str, floa
             yield Metric(name=row.code, target=target, subset=subset, fold=number, value=value)
 
 
+def validated(metrics: Iterable[Metric]) -> dict[str, float]:
+    """By name, the means over the folds of what their models had not seen."""
+    return {m.name: m.value for m in metrics if m.subset == "validation" and m.fold is None}
+
+
 def metric_rows(
     metrics: Iterable[Metric],
     baselines: Iterable[Metric],

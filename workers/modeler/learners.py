@@ -56,16 +56,9 @@ class Learner:
             center, scale = float(np.mean(values)), float(np.std(values)) or 1.0
             values = (values - center) / scale
         continuous = data.continuous if self.columns is None else data.continuous[self.columns]
-        x = prepared(preparation, data.features, rows)
+        x = preparation.float32(data.features, rows)
         estimator = algorithm.fit(x, values, self.parameters, replace(run, continuous=continuous))
         return FittedLearner(self, preparation, estimator, center, scale)
-
-
-def prepared(preparation: Preparation, features: Matrix, rows: Indices) -> Matrix:
-    """Some records as an estimator takes them, float32 (rows, width)."""
-    if not preparation.arrays:
-        return features if len(rows) == len(features) else features[rows]
-    return preparation.float32(features, rows)
 
 
 @dataclass(frozen=True)
@@ -78,7 +71,7 @@ class FittedLearner:
 
     def outputs(self, data: Data, rows: Indices) -> FloatArray:
         """What the estimator itself says of records: (rows, classes or 1)."""
-        x = prepared(self.preparation, data.features, rows)
+        x = self.preparation.float32(data.features, rows)
         return self.center + self.scale * self.learner.algorithm.outputs(self.estimator, x)
 
     def seal(self, unseen: Iterable[Matrix]) -> tuple[SealedMember, float]:
@@ -102,7 +95,7 @@ class FittedLearner:
 
     def importances(self, data: Data, rows: Indices) -> FloatArray | None:
         """The estimator's own, one for each feature of the training's matrix; None where it has none."""
-        x = prepared(self.preparation, data.features, rows[:_SPREAD_ROWS])
+        x = self.preparation.float32(data.features, rows[:_SPREAD_ROWS])
         found = native_importance(self.estimator, x)
         columns = self.learner.columns
         if found is None or columns is None:

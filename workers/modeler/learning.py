@@ -18,7 +18,7 @@ from workers.modeler.crossvalidation import Fold, cross_validate, out_of_fold
 from workers.modeler.curation import Curated, unsuitable
 from workers.modeler.dataset import Dataset
 from workers.modeler.echoes import columns_section
-from workers.modeler.evaluation import final_baseline, fold_baselines, fold_metrics
+from workers.modeler.evaluation import final_baseline, fold_baselines, fold_metrics, validated
 from workers.modeler.exactness import perturbed
 from workers.modeler.fits import Checkpoints, Fitter, Problem
 from workers.modeler.fitting import Final, fit_final
@@ -97,9 +97,7 @@ def _trials(learned: Learned, plan: Plan, fitter: Fitter, progress: Progress) ->
     fits = rounds + options.scaffold_audit
     if options.scaffold_audit and plan.split.code != "scaffold":
         progress("verify", 0.0, "a scaffold split beside the chosen one")
-        chosen = {m.name: m.value for m in learned.final_metrics} or {
-            m.name: m.value for m in learned.metrics if m.subset == "validation" and m.fold is None
-        }
+        chosen = {m.name: m.value for m in learned.final_metrics} or validated(learned.metrics)
         sections["scaffold_split"] = scaffold_trial(
             problem, fitter, chosen, learned.calibrated.apply, options.bootstrap
         )

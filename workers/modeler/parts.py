@@ -13,9 +13,6 @@ from workers.modeler.fitting import Final
 from workers.modeler.preparation import fit_preparation
 from workers.modeler.sealed import SealedMember
 
-#: File endings, by kind of estimator.
-_ENDINGS = {"onnx": "onnx"}
-
 
 @dataclass(frozen=True)
 class PackedModels:
@@ -48,7 +45,8 @@ def pack_models(problem: Problem, final: Final) -> PackedModels:
             parts[part] = pack(model.arrays)
         combinations.append(manifest.Combination(kind=model.combination, part=part))
         for number, member in enumerate(model.members):
-            name = f"estimators/{group}-{number}.{_ENDINGS.get(member.kind, 'safetensors')}"
+            ending = "onnx" if member.kind == "onnx" else "safetensors"
+            name = f"estimators/{group}-{number}.{ending}"
             parts[name] = member.part
             own = None
             if not lone:

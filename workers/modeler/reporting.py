@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from molfleet.bundles.features import Toolbox
-from molfleet.bundles.manifest import Metric
 from workers.modeler.algorithms.base import REGRESSION, FloatArray
 from workers.modeler.audit import Audit
 from workers.modeler.curation import curation_section, modelled_name
 from workers.modeler.ensembles.base import Recipe
+from workers.modeler.evaluation import validated
 from workers.modeler.figures import CROSS_VALIDATION, TEST, Outcome, Unseen
 from workers.modeler.importance import Importance, columns_of, feature_importance
 from workers.modeler.learners import Learner
@@ -41,17 +41,13 @@ def outcome(plan: Plan, learned: Learned, explained: Explained) -> Outcome:
         model_name=plan.model_name,
         method=problem.recipe.display_name,
         scores={
-            CROSS_VALIDATION: _over_folds(learned.metrics),
+            CROSS_VALIDATION: validated(learned.metrics),
             TEST: {metric.name: metric.value for metric in learned.final_metrics},
         },
-        baselines={CROSS_VALIDATION: _over_folds(learned.baselines), TEST: learned.final_baseline},
+        baselines={CROSS_VALIDATION: validated(learned.baselines), TEST: learned.final_baseline},
         importances=explained.importances,
         environments=explained.environments,
     )
-
-
-def _over_folds(metrics: Sequence[Metric]) -> dict[str, float]:
-    return {m.name: m.value for m in metrics if m.subset == "validation" and m.fold is None}
 
 
 def _unseen(learned: Learned, rows: Indices, name: str) -> Unseen:

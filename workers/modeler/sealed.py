@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from molfleet.bundles.arrays import pack, unpack
-from molfleet.bundles.composition import Group, Member
+from molfleet.bundles.composition import Group, Member, mean_of
 from molfleet.bundles.estimators import ESTIMATORS
 from molfleet.bundles.preparation import Preparation
 from workers.modeler.algorithms.base import FloatArray, Matrix
@@ -80,8 +80,7 @@ class SealedModel:
 
 def predict(models: Sequence[SealedModel], features: Matrix, outputs: int) -> FloatArray:
     """What the bundle will say of unprepared features: the models' mean (rows, outputs)."""
-    groups = [model.load(outputs) for model in models]
-    return np.mean([group(features) for group in groups], axis=0)
+    return mean_of([model.load(outputs) for model in models], features)
 
 
 def _bytes(data: bytes) -> NDArray[np.uint8]:

@@ -59,8 +59,12 @@ class Preparation:
     def float32(self, features: Matrix, rows: NDArray[np.int64] | None = None) -> Matrix:
         """The same as estimators take them, float32 [n, width], never more than that in memory.
 
-        `rows` are those that are wanted; None: all.
+        `rows` are those that are wanted; None: all. Where there is nothing to do to all rows, these are
+        the features themselves and no copy.
         """
+        if not self.arrays:
+            everything = rows is None or np.array_equal(rows, np.arange(len(features)))
+            return np.asarray(features if everything else features[rows], np.float32)
         count = len(features) if rows is None else len(rows)
         prepared = np.empty((count, self.width), np.float32)
         for start in range(0, count, _ROWS):

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
 
-from workers.modeler.algorithms.base import CLASSIFICATION, REGRESSION, Algorithm, Run
+from workers.modeler.algorithms.base import CLASSIFICATION, REGRESSION, Algorithm
 from workers.modeler.algorithms.random_forest import (
     BEYOND,
     CLASS_WEIGHT,
     ROWS_PER_TREE,
     Forest,
-    arguments,
     export_classifier,
     export_regressor,
+    grown,
     parameters_with,
 )
 
@@ -28,21 +25,13 @@ class _Regressor(Forest, ExtraTreesRegressor):  # type: ignore[misc]
     pass
 
 
-def _classifier(parameters: Mapping[str, Any], run: Run) -> Any:
-    return _Classifier(**arguments(parameters, run)).at_most(parameters["max_samples"])
-
-
-def _regressor(parameters: Mapping[str, Any], run: Run) -> Any:
-    return _Regressor(**arguments(parameters, run)).at_most(parameters["max_samples"])
-
-
 CLASSIFIER = Algorithm(
     code="extratreesclassifier",
     family="extratrees",
     display_name="Extra trees classifier",
     task=CLASSIFICATION,
     parameters=(*parameters_with("sqrt", 300), CLASS_WEIGHT),
-    build=_classifier,
+    build=grown(_Classifier),
     export=export_classifier,
     any_block=True,
     max_records=ROWS_PER_TREE,
@@ -54,7 +43,7 @@ REGRESSOR = Algorithm(
     display_name="Extra trees regressor",
     task=REGRESSION,
     parameters=parameters_with(0.25, 200),
-    build=_regressor,
+    build=grown(_Regressor),
     export=export_regressor,
     any_block=True,
     max_records=ROWS_PER_TREE,

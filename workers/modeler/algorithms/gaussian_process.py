@@ -7,7 +7,6 @@ approximation for classes. Tanimoto as a covariance: Griffiths et al., GAUCHE (N
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,17 +23,16 @@ from workers.modeler.algorithms.base import (
     Algorithm,
     FloatArray,
     Parameter,
-    Run,
 )
 from workers.modeler.algorithms.gaussian_evidence import Evidence, fit_evidence
 from workers.modeler.algorithms.kernel_solvers import Landmarks, logistic, newton, one_thread, sigmoid
 from workers.modeler.algorithms.kernels import (
-    KernelClassifier,
-    KernelRegressor,
     binary_problems,
+    classifier,
     export,
     gram,
     landmarks_parameter,
+    regressor,
 )
 
 #: The Laplace approximation takes about ten times the work of a regression.
@@ -176,21 +174,13 @@ def left_out(similarities: FloatArray, coefficients: FloatArray, prior: float) -
     return np.asarray(latent + coefficients / curvature * (1.0 - 1.0 / diagonal))
 
 
-def _regressor(parameters: Mapping[str, Any], run: Run) -> KernelRegressor:
-    return KernelRegressor(partial(_learn_values, parameters, run.seed), run)
-
-
-def _classifier(parameters: Mapping[str, Any], run: Run) -> KernelClassifier:
-    return KernelClassifier(partial(_learn_classes, parameters, run.seed), run)
-
-
 REGRESSOR = Algorithm(
     code="gaussianprocessregressor",
     family="gaussianprocess",
     display_name="Gaussian process regression",
     task=REGRESSION,
     parameters=(_LIKELIHOOD_RECORDS, landmarks_parameter(2_000)),
-    build=_regressor,
+    build=regressor(_learn_values),
     export=export,
     kind="kernel",
     any_block=True,
@@ -204,7 +194,7 @@ CLASSIFIER = Algorithm(
     display_name="Gaussian process classifier",
     task=CLASSIFICATION,
     parameters=(_LIKELIHOOD_RECORDS, landmarks_parameter(1_000)),
-    build=_classifier,
+    build=classifier(_learn_classes),
     export=export,
     kind="kernel",
     any_block=True,

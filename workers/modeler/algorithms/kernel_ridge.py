@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,15 +10,15 @@ import numpy as np
 from molfleet.bundles.estimators.kernel import Expansion
 from molfleet.bundles.estimators.references import Mixture
 from molfleet.bundles.estimators.space import Encoded, Space
-from workers.modeler.algorithms.base import REGRESSION, Algorithm, FloatArray, Parameter, Run
+from workers.modeler.algorithms.base import REGRESSION, Algorithm, FloatArray, Parameter
 from workers.modeler.algorithms.kernel_solvers import Landmarks, ridge
 from workers.modeler.algorithms.kernels import (
-    KernelRegressor,
     export,
     gram,
     landmarks_parameter,
     mixing,
     mixture,
+    regressor,
 )
 
 MAX_RECORDS = 10_000
@@ -56,10 +55,6 @@ def _learn(
     return regression(space, rows, y, mix, parameters["alpha"], parameters["landmarks"], seed)
 
 
-def _regressor(parameters: Mapping[str, Any], run: Run) -> KernelRegressor:
-    return KernelRegressor(partial(_learn, parameters, run.seed), run)
-
-
 REGRESSOR = Algorithm(
     code="kernelridgeregressor",
     family="kernelridge",
@@ -70,7 +65,7 @@ REGRESSOR = Algorithm(
         *mixing(0.15, 1.5),
         landmarks_parameter(2_000),
     ),
-    build=_regressor,
+    build=regressor(_learn),
     export=export,
     kind="kernel",
     any_block=True,

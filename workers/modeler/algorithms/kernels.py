@@ -7,6 +7,7 @@ before sealing holds two implementations against each other.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ from molfleet.bundles.estimators.space import MAX_COUNT, REACH, Encoded, Space, 
 from workers.modeler.algorithms.base import FloatArray, Matrix, Parameter, Run
 
 Learn = Callable[[Space, Encoded, NDArray[Any]], Expansion]
+#: The same with the hyper-parameters and the seed in front.
+LearnWith = Callable[[Mapping[str, Any], int, Space, Encoded, NDArray[Any]], Expansion]
 
 #: Rows and columns of a similarity matrix that are worked on at once.
 _ROWS, _COLUMNS = 1_024, 8_192
@@ -187,3 +190,13 @@ def binary_problems(y: NDArray[Any]) -> list[NDArray[np.bool_]]:
     """Which rows are positive: one problem for two classes, else one for each class against the others."""
     count = int(y.max()) + 1
     return [y == 1] if count == 2 else [y == number for number in range(count)]
+
+
+def regressor(learn: LearnWith) -> Callable[[Mapping[str, Any], Run], KernelRegressor]:
+    """The `build` of an algorithm for values."""
+    return lambda parameters, run: KernelRegressor(partial(learn, parameters, run.seed), run)
+
+
+def classifier(learn: LearnWith) -> Callable[[Mapping[str, Any], Run], KernelClassifier]:
+    """The `build` of an algorithm for classes."""
+    return lambda parameters, run: KernelClassifier(partial(learn, parameters, run.seed), run)

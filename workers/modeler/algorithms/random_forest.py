@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -52,7 +52,7 @@ def parameters_with(max_features: str | float, n_estimators: int) -> tuple[Param
     )
 
 
-def arguments(parameters: Mapping[str, Any], run: Run) -> dict[str, Any]:
+def _arguments(parameters: Mapping[str, Any], run: Run) -> dict[str, Any]:
     """`parameters` as scikit-learn has them, `max_samples` aside."""
     given = {name: value for name, value in parameters.items() if name != "max_samples"}
     if "class_weight" in given:
@@ -86,12 +86,9 @@ class _Regressor(Forest, RandomForestRegressor):  # type: ignore[misc]
     pass
 
 
-def _classifier(parameters: Mapping[str, Any], run: Run) -> Any:
-    return _Classifier(**arguments(parameters, run)).at_most(parameters["max_samples"])
-
-
-def _regressor(parameters: Mapping[str, Any], run: Run) -> Any:
-    return _Regressor(**arguments(parameters, run)).at_most(parameters["max_samples"])
+def grown(kind: type[Forest]) -> Callable[[Mapping[str, Any], Run], Any]:
+    """The `build` of an algorithm that is a forest of this kind."""
+    return lambda parameters, run: kind(**_arguments(parameters, run)).at_most(parameters["max_samples"])
 
 
 def export_classifier(forest: Any, n_features: int) -> bytes:
@@ -122,7 +119,7 @@ CLASSIFIER = Algorithm(
     display_name="Random forest classifier",
     task=CLASSIFICATION,
     parameters=(*parameters_with("sqrt", 300), CLASS_WEIGHT),
-    build=_classifier,
+    build=grown(_Classifier),
     export=export_classifier,
     any_block=True,
     max_records=ROWS_PER_TREE,
@@ -135,7 +132,7 @@ REGRESSOR = Algorithm(
     display_name="Random forest regressor",
     task=REGRESSION,
     parameters=parameters_with(0.25, 200),
-    build=_regressor,
+    build=grown(_Regressor),
     export=export_regressor,
     any_block=True,
     max_records=ROWS_PER_TREE,

@@ -7,7 +7,6 @@ are trained in the primal, on similarities to landmarks and with squared losses.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,7 +22,6 @@ from workers.modeler.algorithms.base import (
     Algorithm,
     FloatArray,
     Parameter,
-    Run,
 )
 from workers.modeler.algorithms.class_weights import CLASS_WEIGHT, class_weight
 from workers.modeler.algorithms.kernel_solvers import (
@@ -34,14 +32,14 @@ from workers.modeler.algorithms.kernel_solvers import (
     squared_insensitive,
 )
 from workers.modeler.algorithms.kernels import (
-    KernelClassifier,
-    KernelRegressor,
     binary_problems,
+    classifier,
     export,
     gram,
     landmarks_parameter,
     mixing,
     mixture,
+    regressor,
 )
 
 MAX_RECORDS = 10_000
@@ -184,21 +182,13 @@ def _link(machine: _Exact | _Primal, positive: NDArray[np.bool_], seed: int) -> 
     return sigmoid(decisions, positive)
 
 
-def _regressor(parameters: Mapping[str, Any], run: Run) -> KernelRegressor:
-    return KernelRegressor(partial(_learn_values, parameters, run.seed), run)
-
-
-def _classifier(parameters: Mapping[str, Any], run: Run) -> KernelClassifier:
-    return KernelClassifier(partial(_learn_classes, parameters, run.seed), run)
-
-
 CLASSIFIER = Algorithm(
     code="supportvectormachineclassifier",
     family="supportvectormachine",
     display_name="Support vector machine classifier",
     task=CLASSIFICATION,
     parameters=(_cost(3.0), *mixing(0.5, 1.0), landmarks_parameter(1_000), CLASS_WEIGHT),
-    build=_classifier,
+    build=classifier(_learn_classes),
     export=export,
     kind="kernel",
     any_block=True,
@@ -212,7 +202,7 @@ REGRESSOR = Algorithm(
     display_name="Support vector regression",
     task=REGRESSION,
     parameters=(_cost(10.0), _EPSILON, *mixing(0.15, 1.5), landmarks_parameter(1_000)),
-    build=_regressor,
+    build=regressor(_learn_values),
     export=export,
     kind="kernel",
     any_block=True,
