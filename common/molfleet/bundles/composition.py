@@ -16,6 +16,7 @@ from molfleet.bundles.arrays import Array
 from molfleet.bundles.estimators import Outputs, Predictor
 from molfleet.bundles.features import Matrix
 from molfleet.bundles.preparation import Preparation
+from molfleet.bundles.probability import softmax
 from molfleet.catalogue import Catalogue
 
 #: Probabilities are kept from 0 and 1 by so much before their logarithm is taken.
@@ -81,9 +82,7 @@ def _logistic(arrays: Mapping[str, Array], members: int, outputs: int) -> Combin
         for member, logs in enumerate(log_ratios(stack)):
             for label in range(outputs):
                 scores += logs[:, label, np.newaxis] * weights[:, member, label]
-        scores -= scores.max(axis=1, keepdims=True)
-        odds = np.exp(scores)
-        return np.asarray(odds / odds.sum(axis=1, keepdims=True))
+        return softmax(scores)
 
     return combine
 

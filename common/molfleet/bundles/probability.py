@@ -27,8 +27,13 @@ class Calibrator:
     def __call__(self, outputs: Floats) -> Floats:
         """Probabilities [n, k] from outputs [n, k], row by row; NaN stays NaN."""
         logits = self.slope * logarithms(outputs, self.floor) + np.array(self.biases)
-        raised = np.exp(logits - logits.max(axis=1, keepdims=True, initial=-np.inf))
-        return np.asarray(raised / raised.sum(axis=1, keepdims=True))
+        return softmax(logits)
+
+
+def softmax(logits: Floats) -> Floats:
+    """Probabilities [n, k] of logits [n, k], row by row; NaN stays NaN."""
+    raised = np.exp(logits - logits.max(axis=1, keepdims=True, initial=-np.inf))
+    return np.asarray(raised / raised.sum(axis=1, keepdims=True))
 
 
 def logarithms(outputs: Floats, floor: float) -> Floats:
