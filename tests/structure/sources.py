@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 from functools import cache
 from pathlib import Path
@@ -31,12 +32,19 @@ def python_files(*folders: str) -> list[Path]:
     ]
 
 
+@cache
 def text(path: Path) -> str | None:
     """The file's text; None where it is binary."""
     try:
         return (ROOT / path).read_text("utf-8")
     except UnicodeDecodeError:
         return None
+
+
+@cache
+def parsed(path: Path) -> ast.Module:
+    """The syntax tree of a Python file."""
+    return ast.parse(text(path) or "")
 
 
 def module_name(path: Path) -> str:
