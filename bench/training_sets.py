@@ -20,6 +20,7 @@ from bench.site import ROOT
 from molfleet.bundles.features import Featurization, Toolbox
 from molfleet.chemistry.featurizers import SpecValue
 from molfleet.chemistry.records import open_records
+from molfleet.chemistry.scaffolds import scaffold_of
 from workers.modeler.algorithms.base import CLASSIFICATION, REGRESSION, Matrix, Task
 from workers.modeler.curation import Curated, Measured, Rules, curate
 from workers.modeler.dataset import Dataset, Fields, read_dataset
@@ -94,10 +95,17 @@ class Material:
         """Standardized canonical SMILES, one per molecule."""
         return [self.dataset.measured[row].molecule for row in self.curated.rows]
 
-    @property
+    @cached_property
     def samples(self) -> Samples:
         curated = self.curated
-        return Samples(curated.task, curated.values, curated.molecules, self.smiles, self.ecfp4)
+        return Samples(
+            curated.task,
+            curated.values,
+            curated.molecules,
+            self.smiles,
+            self.ecfp4,
+            scaffolds=[scaffold_of(smiles) for smiles in self.smiles],
+        )
 
     @property
     def ecfp4(self) -> NDArray[np.uint8]:

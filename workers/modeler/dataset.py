@@ -17,6 +17,7 @@ from molfleet.bundles.features import Featurization, Molecule, Toolbox
 from molfleet.chemistry.featurizers import Packed, SpecValue
 from molfleet.chemistry.pool import Lost, Report, run_chunks
 from molfleet.chemistry.records import Chunk, Parsed, RawRecord, Records, Reject, parse
+from molfleet.chemistry.scaffolds import scaffold_of
 from molfleet.errors import Code, RecordCode, Rejected
 from workers.modeler.algorithms.base import Matrix
 from workers.modeler.curation import Measured, is_missing
@@ -165,6 +166,7 @@ def _add(
             part.rejects.append(Reject.of(raw, RecordCode.EMPTY_MOLECULE, "Standardizing left no atoms."))
             return
         smiles = Chem.MolToSmiles(mol)
+        scaffold = scaffold_of(smiles)
         packed = [molecule.packed(level, spec) for spec in featurization.specs]
         ecfp4 = molecule.ecfp4(level)
     except Exception as error:  # whatever RDKit raises concerns this record alone
@@ -174,7 +176,9 @@ def _add(
         return
     said = tuple(molecule.properties.values())
     conditions = molecule.conditions(featurization)
-    part.measured.append(Measured(raw.record, raw.line, raw.title, smiles, *texts, said, conditions))
+    part.measured.append(
+        Measured(raw.record, raw.line, raw.title, smiles, *texts, said, conditions, scaffold)
+    )
     part.packed.append(packed)
     part.ecfp4.append(ecfp4)
 

@@ -123,7 +123,9 @@ def pose(dataset: Dataset, curated: Curated, plan: Plan, tools: Toolbox, threads
         [dataset.measured[row].molecule for row in curated.rows],
         dataset.ecfp4[curated.rows],
         [dataset.measured[row].group for row in curated.rows] if plan.split.column else None,
+        [dataset.measured[row].scaffold for row in curated.rows],
     )
+    samples = plan.split.gathered(samples)
     partition = plan.split.partition(samples, plan.test_set_size, plan.k_fold, plan.seed)
     _require_learnable(curated, partition, plan)
     features = dataset.features(curated.rows, plan.specs, tools)

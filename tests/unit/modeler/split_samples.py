@@ -12,14 +12,19 @@ from rdkit import Chem, DataStructs, RDConfig
 from rdkit.Chem import rdFingerprintGenerator
 
 from molfleet.bundles.similarity import Bits
+from molfleet.chemistry.scaffolds import scaffold_of
 from tests.paths import SHARED_DATA
-from workers.modeler.splits import Indices, Samples
+from workers.modeler.splits import Samples
 
 
 def ecfp4(smiles: list[str]) -> Bits:
     generator = rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=2048)
     vectors = (generator.GetFingerprint(Chem.MolFromSmiles(text)) for text in smiles)
     return np.stack([np.frombuffer(DataStructs.BitVectToBinaryText(v), np.uint8) for v in vectors])
+
+
+def scaffolds(smiles: list[str]) -> list[str]:
+    return [scaffold_of(text) for text in smiles]
 
 
 @cache
@@ -29,7 +34,14 @@ def nci() -> Samples:
     mols = [mol for line in lines if (mol := Chem.MolFromSmiles(line.split()[0])) is not None]
     smiles = list(dict.fromkeys(Chem.MolToSmiles(mol) for mol in mols))
     weights = np.array([float(len(text)) for text in smiles])
-    return Samples("regression", weights, np.arange(len(smiles)), smiles, ecfp4(smiles))
+    return Samples(
+        "regression",
+        weights,
+        np.arange(len(smiles)),
+        smiles,
+        ecfp4(smiles),
+        scaffolds=scaffolds(smiles),
+    )
 
 
 def as_classes(samples: Samples, share: float = 0.2) -> Samples:
@@ -41,6 +53,7 @@ def as_classes(samples: Samples, share: float = 0.2) -> Samples:
         samples.molecules,
         samples.smiles,
         samples.ecfp4,
+        scaffolds=samples.scaffolds,
     )
 
 
@@ -63,15 +76,5 @@ def public(name: str, target: str, *, classes: bool = False) -> Samples:
         np.arange(len(values)),
         smiles,
         ecfp4(smiles),
-    )
-
-
-def permuted(samples: Samples, order: Indices) -> Samples:
-    assert samples.ecfp4 is not None
-    return Samples(
-        samples.task,
-        samples.values[order],
-        samples.molecules[order],
-        [samples.smiles[row] for row in order],
-        samples.ecfp4[order],
+        scaffolds=scaffolds(smiles),
     )

@@ -8,11 +8,10 @@ import pytest
 from rdkit import DataStructs
 
 from molfleet.errors import Rejected
-from tests.unit.modeler.split_samples import ecfp4, nci
+from tests.unit.modeler.split_samples import ecfp4, nci, scaffolds
 from workers.modeler import audit as module
 from workers.modeler.audit import HEADER, audit, scaffold_partition
 from workers.modeler.splits import SPLITS, Partition, Samples
-from workers.modeler.splits.scaffolds import scaffold_of
 
 #: A molecule and its mirror image have one fingerprint.
 SMILES = ["C[C@H](N)C(=O)O", "C[C@@H](N)C(=O)O", "CCCCCC", "CCCCCCC", "c1ccccc1", "Clc1ccccc1"]
@@ -99,10 +98,10 @@ def test_the_scaffold_hold_out_is_of_the_size_of_the_chosen_test_set(share: floa
     held_out = scaffold_partition(samples, chosen, 1)
     assert held_out.k_fold == 1
     assert len(held_out.test) == pytest.approx(len(chosen.test), abs=2)
-    scaffolds = np.array([scaffold_of(text) for text in samples.smiles])
-    of_test = set(scaffolds[held_out.test]) - {""}
+    known = np.array(samples.scaffolds)
+    of_test = set(known[held_out.test]) - {""}
     assert of_test
-    assert not of_test & set(scaffolds[held_out.training])
+    assert not of_test & set(known[held_out.training])
 
 
 def test_beside_folds_without_a_test_set_the_scaffold_hold_out_is_of_the_size_of_a_fold() -> None:
@@ -113,7 +112,7 @@ def test_beside_folds_without_a_test_set_the_scaffold_hold_out_is_of_the_size_of
 
 def test_a_series_of_one_scaffold_has_no_scaffold_hold_out() -> None:
     smiles = [f"c1ccccc1{'C' * count}" for count in range(1, 21)]
-    samples = Samples("regression", np.arange(20.0), np.arange(20), smiles, ecfp4(smiles))
+    samples = replace(nci().at(np.arange(20)), ecfp4=ecfp4(smiles), scaffolds=scaffolds(smiles))
     chosen = SPLITS.get("stratified").partition(samples, 0.2, 5, 1)
     with pytest.raises(Rejected, match="c1ccccc1, has 20 of 20 molecules"):
         scaffold_partition(samples, chosen, 1)

@@ -66,6 +66,8 @@ OTHERS: dict[type, dict[str, Any]] = {
         "smiles": SMILES[::-1],
         "ecfp4": np.eye(12, 256, 1, dtype=np.uint8),
         "groups": None,
+        "scaffolds": SMILES,
+        "together": {"butina": SMILES},
     },
     Partition: {"folds": (ROWS + 1) % 3, "k_fold": 4},
     Recipe: {

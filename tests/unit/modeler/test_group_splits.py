@@ -10,20 +10,19 @@ from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
 from molfleet.errors import Rejected
-from tests.unit.modeler.split_samples import as_classes, nci, permuted, public
+from tests.unit.modeler.split_samples import as_classes, nci, public
 from workers.modeler.splits import SPLITS, Samples, Split
-from workers.modeler.splits.grouping import Groups, grouped
+from workers.modeler.splits.grouping import Groups, grouped, numbered
 from workers.modeler.splits.samples import TEST_FOLD, Indices, by_molecule
-from workers.modeler.splits.scaffolds import cluster_groups, scaffold_groups
 
-BOTH = (("scaffold", scaffold_groups), ("butina", cluster_groups))
-each_split = pytest.mark.parametrize("split", [SPLITS.get(code) for code, _ in BOTH], ids=lambda s: s.code)
+each_split = pytest.mark.parametrize(
+    "split", [SPLITS.get("scaffold"), SPLITS.get("butina")], ids=lambda s: s.code
+)
 
 
 def numbers(split: Split, samples: Samples) -> Indices:
     """Each record's group."""
-    molecules, molecule_of = by_molecule(samples)
-    return dict(BOTH)[split.code](molecules).numbers[molecule_of]
+    return numbered(split.gathered(samples).together[split.code])[0]
 
 
 def made_up(sizes: list[int], classes: list[int] | None = None) -> tuple[Samples, Groups]:
@@ -92,7 +91,7 @@ def test_a_seed_gives_one_partition_and_another_seed_another(split: Split) -> No
 
 @each_split
 def test_in_another_order_of_the_records_no_group_is_cut_either(split: Split) -> None:
-    samples = permuted(nci(), np.random.default_rng(5).permutation(len(nci().values)))
+    samples = nci().at(np.random.default_rng(5).permutation(len(nci().values)))
     of = numbers(split, samples)
     folds = split.partition(samples, 0.2, 5, 1).folds
     assert len(set(zip(of.tolist(), folds.tolist(), strict=True))) == len(set(of))
@@ -101,7 +100,7 @@ def test_in_another_order_of_the_records_no_group_is_cut_either(split: Split) ->
 @each_split
 def test_replicates_stay_with_their_molecule(split: Split) -> None:
     once = nci()
-    twice = permuted(once, np.repeat(np.arange(len(once.values)), 2))
+    twice = once.at(np.repeat(np.arange(len(once.values)), 2))
     folds = split.partition(twice, 0.2, 5, 1).folds
     assert np.array_equal(folds[::2], folds[1::2])
     assert np.array_equal(folds[::2], split.partition(once, 0.2, 5, 1).folds)
@@ -165,7 +164,7 @@ def test_groups_too_large_to_be_held_out_are_refused_with_what_to_do() -> None:
 @each_split
 def test_samples_without_structures_are_the_callers_error(split: Split) -> None:
     with pytest.raises(ValueError, match="this split needs the"):
-        split.partition(replace(nci(), smiles=(), ecfp4=None), 0.2, 5, 1)
+        split.partition(replace(nci(), scaffolds=None, ecfp4=None), 0.2, 5, 1)
 
 
 @each_split

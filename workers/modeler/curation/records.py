@@ -25,7 +25,8 @@ Transform = Literal["none", "log10", "p"]
 class Measured:
     """A record that is a molecule and has a target. `molecule` is its standardized canonical SMILES,
     `group` the text of the user's split column, `said` the texts of the columns that are taken as
-    features, and `conditions` what they come to: records that differ there are no replicates."""
+    features, and `conditions` what they come to: records that differ there are no replicates. `scaffold`
+    is the SMILES of the molecule's, empty for an acyclic one."""
 
     record: int
     line: int
@@ -35,6 +36,7 @@ class Measured:
     group: str = ""
     said: tuple[str, ...] = ()
     conditions: bytes = b""
+    scaffold: str = ""
 
     def reject(self, code: RecordCode, message: str) -> Reject:
         return Reject(self.record, self.line, self.title, code, message)

@@ -7,8 +7,8 @@ together, in the test set and in the folds.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -17,7 +17,7 @@ from molfleet.catalogue import Catalogue
 from molfleet.errors import Code, Rejected
 from workers.modeler.splits.column import by_column
 from workers.modeler.splits.dealing import at_random, by_strata, dealt, sub_sample
-from workers.modeler.splits.grouping import Groups, grouped
+from workers.modeler.splits.grouping import Groups, grouped, numbered
 from workers.modeler.splits.samples import (
     QUANTILES,
     TEST_FOLD,
@@ -48,7 +48,8 @@ _COLUMN = "column:"
 class Split:
     """One row: `divide(molecules, test_set_size, k_fold, rng)` gives each molecule's fold.
 
-    `column` names the field of the file whose texts the samples must bring along, if any.
+    `column` names the field of the file whose texts the samples must bring along, if any. `gather`
+    says what the group of each molecule is called, where the split has to find the groups.
     """
 
     code: str
@@ -56,25 +57,36 @@ class Split:
     divide: Callable[[Molecules, float, int, np.random.Generator], Indices]
     aliases: tuple[str, ...] = ()
     column: str | None = None
+    gather: Callable[[Molecules], Sequence[str]] | None = None
+
+    def gathered(self, samples: Samples) -> Samples:
+        """The samples with the groups that this split keeps together; finding these may take minutes.
+
+        Some of such samples keep the groups of all, and are divided without a search. Raises
+        Rejected(UNSUITABLE_TARGET) where they are too many to be grouped.
+        """
+        if self.gather is None or self.code in samples.together:
+            return samples
+        molecules, molecule_of = by_molecule(samples)
+        names = self.gather(molecules)
+        own = [names[molecule] for molecule in molecule_of.tolist()]
+        return replace(samples, together={**samples.together, self.code: own})
 
     def partition(self, samples: Samples, test_set_size: float, k_fold: int, seed: int) -> Partition:
         """A test set (a share of the molecules, 0 to 0.5) and `k_fold` folds (2 to 10) over the rest.
 
         Raises Rejected(UNSUITABLE_TARGET) where groups that must stay together do not allow it.
         """
-        molecules, molecule_of = by_molecule(samples)
+        molecules, molecule_of = by_molecule(self.gathered(samples))
         folds = self.divide(molecules, test_set_size, k_fold, np.random.default_rng(seed))
         return Partition(folds[molecule_of], k_fold)
 
 
 def _together(
-    groups: Callable[[Molecules], Groups],
-    molecules: Molecules,
-    share: float,
-    k_fold: int,
-    rng: np.random.Generator,
+    code: str, what: str, molecules: Molecules, share: float, k_fold: int, rng: np.random.Generator
 ) -> Indices:
-    return grouped(molecules, groups(molecules), share, k_fold, rng)
+    groups = Groups(code, what, *numbered(molecules.together[code]))
+    return grouped(molecules, groups, share, k_fold, rng)
 
 
 SPLITS: Catalogue[Split] = Catalogue(
@@ -89,9 +101,15 @@ SPLITS: Catalogue[Split] = Catalogue(
         Split(
             "scaffold",
             "Molecules of one Bemis-Murcko scaffold stay together, acyclic ones by similarity",
-            partial(_together, scaffold_groups),
+            partial(_together, "scaffold", "scaffolds"),
+            gather=scaffold_groups,
         ),
-        Split("butina", "Clusters of similar molecules stay together", partial(_together, cluster_groups)),
+        Split(
+            "butina",
+            "Clusters of similar molecules stay together",
+            partial(_together, "butina", "clusters"),
+            gather=cluster_groups,
+        ),
     ),
 )
 

@@ -8,9 +8,8 @@ import numpy as np
 
 from molfleet.errors import Code, Rejected
 from workers.modeler.splits.dealing import by_strata
-from workers.modeler.splits.grouping import Groups, folds_of, grouped
+from workers.modeler.splits.grouping import Groups, folds_of, grouped, numbered
 from workers.modeler.splits.samples import TEST_FOLD, Indices, Molecules
-from workers.modeler.splits.scaffolds import numbered
 
 _TEST = ("test",)
 _TRAINING = ("train", "training")

@@ -161,3 +161,10 @@ def _impossible(groups: Groups, why: str, remedies: Sequence[str]) -> Rejected:
         f"The split {groups.split!r} cannot be made: {why}. To train anyway, ask for {ways}.",
         details={"split": groups.split},
     )
+
+
+def numbered(names: Sequence[str]) -> tuple[Indices, tuple[str, ...]]:
+    """A number for each name in order of first appearance, and the names in that order."""
+    number: dict[str, int] = {}
+    numbers = [number.setdefault(name, len(number)) for name in names]
+    return np.array(numbers, dtype=np.int64), tuple(number)

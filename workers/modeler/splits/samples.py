@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -25,8 +25,11 @@ class Samples:
 
     `values` are class numbers or (transformed) measured values, `molecules` the number of each
     record's molecule, `smiles` the standardized canonical SMILES, `ecfp4` packed fingerprints uint8
-    (records, 256), `groups` the texts of the user's column. The last three are needed by the splits that
-    are named after them.
+    (records, 256), `groups` the texts of the user's column, `scaffolds` SMILES, empty for an acyclic
+    molecule. The last three are needed by the splits that are named after them.
+
+    `together` has by the code of a split what the group of each record is called, where that has been
+    found already: see Split.gathered.
     """
 
     task: Task
@@ -35,6 +38,8 @@ class Samples:
     smiles: Sequence[str] = ()
     ecfp4: Bits | None = None
     groups: Sequence[str] | None = None
+    scaffolds: Sequence[str] | None = None
+    together: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def fingerprints(self) -> Bits:
@@ -43,15 +48,21 @@ class Samples:
         return self.ecfp4
 
     def at(self, rows: Indices) -> Samples:
-        """Some of the records."""
+        """Some of the records, in the groups that are known of all."""
         return Samples(
             self.task,
             self.values[rows],
             self.molecules[rows],
-            [self.smiles[row] for row in rows] if len(self.smiles) else (),
+            _some(self.smiles, rows) if len(self.smiles) else (),
             None if self.ecfp4 is None else self.ecfp4[rows],
-            None if self.groups is None else [self.groups[row] for row in rows],
+            None if self.groups is None else _some(self.groups, rows),
+            None if self.scaffolds is None else _some(self.scaffolds, rows),
+            {split: _some(names, rows) for split, names in self.together.items()},
         )
+
+
+def _some(texts: Sequence[str], rows: Indices) -> Sequence[str]:
+    return [texts[row] for row in rows.tolist()]
 
 
 @dataclass(frozen=True)
@@ -82,9 +93,10 @@ class Molecules:
 
     task: Task
     values: NDArray[Any]
-    smiles: Sequence[str]
     ecfp4: Bits | None
     groups: Sequence[str] | None
+    scaffolds: Sequence[str] | None
+    together: Mapping[str, Sequence[str]]
 
     def __len__(self) -> int:
         return len(self.values)
@@ -100,14 +112,8 @@ def by_molecule(samples: Samples) -> tuple[Molecules, Indices]:
     """The molecules, and for each record the position of its own."""
     _, first, number = np.unique(samples.molecules, return_index=True, return_inverse=True)
     rank = np.argsort(np.argsort(first))
-    rows = np.sort(first)
-    molecules = Molecules(
-        samples.task,
-        samples.values[rows],
-        [samples.smiles[row] for row in rows] if len(samples.smiles) else (),
-        None if samples.ecfp4 is None else samples.ecfp4[rows],
-        None if samples.groups is None else [samples.groups[row] for row in rows],
-    )
+    one = samples.at(np.sort(first))
+    molecules = Molecules(one.task, one.values, one.ecfp4, one.groups, one.scaffolds, one.together)
     return molecules, np.asarray(rank[number], dtype=np.int64)
 
 
