@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import random
 import re
 import statistics
@@ -31,6 +32,7 @@ from bench.training_kept import Kept
 from bench.training_options import TrainingOptions
 from bench.training_ours import Ours
 from bench.training_sets import SETS
+from molfleet.processes import OPENMP
 from workers.modeler.algorithms.base import CLASSIFICATION, REGRESSION, Task
 
 _GOAL_GIB, _GOAL_SHARE = 4.0, 15.0
@@ -106,6 +108,7 @@ def measure(source: Source, ours: Ours, task: Task, threads: int, patience_s: fl
         stderr=subprocess.PIPE,
         text=True,
         cwd=ROOT,
+        env={**os.environ, **OPENMP},
     )
     try:
         with watching([process.pid], memory=True) as watched:

@@ -11,6 +11,7 @@ from molfleet.messages.generated import (
     TrainModel,
 )
 from molfleet.messages.record import Event, FailureEvent
+from molfleet.processes import OPENMP
 from molfleet.runtime.handler import Handler
 from molfleet.runtime.keys import signer_of
 from workers.modeler.training import train
@@ -33,6 +34,8 @@ CHECK = signer_of
 
 #: Imported late, by the domain and by stacking.
 PRELOAD = ("scipy.optimize", "sklearn.covariance", "sklearn.decomposition", "sklearn.linear_model")
+
+ENVIRONMENT = OPENMP
 
 HANDLERS = {
     TrainModel: Handler(

@@ -33,12 +33,13 @@ def bound(scores: Floats, confidence: float) -> float:
     return float(scores[place - 1]) if 1 <= place <= len(scores) else math.inf
 
 
-def fit_regression(actual: ArrayLike, predicted: ArrayLike) -> dict[str, Array]:
-    """The arrays of a regression calibration from out-of-fold predictions [n], both in model space."""
-    residuals = np.abs(np.asarray(actual, np.float64) - np.asarray(predicted, np.float64))
-    if residuals.ndim != 1 or not len(residuals) or not np.isfinite(residuals).all():
+def fit_regression(residuals: ArrayLike) -> dict[str, Array]:
+    """The arrays of a regression calibration from out-of-fold errors [n], in model space or in parts of
+    each record's difficulty."""
+    scores = np.asarray(residuals, np.float64)
+    if scores.ndim != 1 or not len(scores) or not np.isfinite(scores).all():
         raise ValueError("calibration needs at least one finite residual")
-    return {"residuals": np.sort(residuals)}
+    return {"residuals": np.sort(scores)}
 
 
 def fit_classification(actual: ArrayLike, probabilities: ArrayLike) -> dict[str, Array]:

@@ -17,6 +17,7 @@ from uuid import uuid4
 from molfleet.errors import Code, Rejected
 from molfleet.messages.generated import BlobRef
 from molfleet.messages.record import Command, Event, FailureEvent, Part, TerminalEvent
+from molfleet.processes import share_cores
 from molfleet.runtime.handler import ComputeShare, Handler, HandlerTable
 
 WORKERS = "molfleet.workers"
@@ -185,6 +186,7 @@ def find_handler(command_type: type[Command], *, first: str = "") -> Handler:
 
     The worker called `first` is asked before the others, which saves importing those.
     """
+    share_cores()
     failures = []
     entries = importlib.metadata.entry_points(group=WORKERS)
     for entry in sorted(entries, key=lambda entry: entry.name != first):

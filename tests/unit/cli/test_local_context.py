@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Sequence
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -26,8 +27,10 @@ from molfleet.messages.generated import (
     CancelCommand,
     FeatureVectorsCalculated,
     FeatureVectorsCalculationFailed,
+    TrainModel,
 )
 from molfleet.messages.record import Event, FailureEvent
+from molfleet.processes import OPENMP
 from molfleet.runtime.handler import ComputeShare, Context, Handler
 
 
@@ -156,3 +159,14 @@ def test_a_command_without_an_installed_worker_says_which_extra_is_missing(
         WorkerMissing, match=r"CancelCommand.*modeler \(No module named 'no_such_library'\)"
     ):
         find_handler(CancelCommand)
+
+
+def test_offline_threads_wait_asleep_for_each_other_unless_the_operator_says_otherwise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("GOMP_SPINCOUNT", raising=False)
+    find_handler(TrainModel)
+    assert os.environ["GOMP_SPINCOUNT"] == OPENMP["GOMP_SPINCOUNT"]
+    monkeypatch.setenv("GOMP_SPINCOUNT", "7")
+    find_handler(TrainModel)
+    assert os.environ["GOMP_SPINCOUNT"] == "7"
