@@ -111,7 +111,7 @@ def calibrate(
     )
     sizes, fitted = difficulty.cross_fitted(known)
     scores = known.errors / sizes
-    arrays = {"residuals": np.sort(scores)}
+    arrays = conformal.fit_regression(scores)
     if fitted is not None:
         arrays |= {"errors": known.errors, "values": known.values}
     judged: list[_Judged] = []

@@ -128,7 +128,7 @@ def _trained(
         measured = [labels[index] for index in target]
     else:
         outputs = np.asarray(estimator.predict(prepared.astype(np.float32))).reshape(-1, 1)
-        calibration = conformal.fit_regression(target, outputs[:, 0])
+        calibration = conformal.fit_regression(np.abs(target - outputs[:, 0]))
         measured = [f"{value:g}" for value in target]
     fitted = domain.fit(prepared, ecfp4, CHAINS, measured, seed=3)
     chosen = np.linspace(0, len(CHAINS) - 1, 8).round().astype(int)
