@@ -6,8 +6,10 @@
 .SUFFIXES:
 .PHONY: help setup demo up down test test-fast lint types verify generate lock bench clean
 
-# Settings of a caller's Python that would leak into ours.
-unexport PYTHONHOME PYTHONPATH VIRTUAL_ENV PIP_USER PIP_TARGET PIP_PREFIX UV_SYSTEM_PYTHON
+# Settings of a caller's Python that would leak into ours. (Without compiled files beside the sources
+# each of the hundreds of processes that the tests start would compile all that it imports.)
+unexport PYTHONHOME PYTHONPATH PYTHONDONTWRITEBYTECODE
+unexport VIRTUAL_ENV PIP_USER PIP_TARGET PIP_PREFIX UV_SYSTEM_PYTHON
 
 # A mirror or a certificate that pip was told of holds for uv as well.
 ifdef PIP_INDEX_URL
@@ -48,9 +50,9 @@ down: $(RUN) ## Stop the local fleet
 test: lint types verify ## Everything that must hold before a change lands
 	$(PY) -m pytest --cov --cov-fail-under=85 $(PYTEST_ARGS)
 
-test-fast: $(DEV) ## The tests that start no broker, no S3 server and no worker
-	$(PY) -m pytest -n logical --maxprocesses 4 --dist worksteal -m "not real and not faults and not worker" \
-		$(PYTEST_ARGS)
+test-fast: $(DEV) ## The quick tests: no broker, no S3 server, no worker, nothing marked slow
+	$(PY) -m pytest -n logical --maxprocesses 4 --dist worksteal --hypothesis-profile fast \
+		-m "not real and not faults and not worker and not slow" $(PYTEST_ARGS)
 
 lint: $(DEV) ## Style, by ruff
 	$(PY) -m ruff check .

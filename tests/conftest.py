@@ -8,6 +8,7 @@ import signal
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 import structlog
 
@@ -19,6 +20,9 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # So a shell starts what it puts in the background. Programs that tests interrupt would inherit it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+#: Of `make test-fast`: fewer drawings for the properties that do not say how many they need.
+hypothesis.settings.register_profile("fast", max_examples=25)
 
 pytest_plugins = ["tests.fixtures_kafka", "tests.fixtures_s3"]
 

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.paths import ROOT
 from tests.structure.sources import PRODUCT, module_name, python_files
 
@@ -83,6 +85,7 @@ def effects(path: list[Path], ours: list[Path], modules: list[str]) -> list[str]
     return found
 
 
+@pytest.mark.slow
 def test_importing_every_module_opens_starts_and_configures_nothing() -> None:
     modules = sorted({module_name(path) for path in python_files(*PRODUCT)} - DELIBERATE)
     ours = [ROOT / "common" / "molfleet", ROOT / "workers"]

@@ -60,9 +60,7 @@ def test_every_python_file_stays_short() -> None:
 
 def test_no_program_can_run_code_from_data() -> None:
     found = [
-        f"{path}:{line}: {what}"
-        for path in python_files(*PROGRAMS)
-        for line, what in unsafe(parsed(path))
+        f"{path}:{line}: {what}" for path in python_files(*PROGRAMS) for line, what in unsafe(parsed(path))
     ]
     assert not found, "\n".join(found)
 

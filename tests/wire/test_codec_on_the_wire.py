@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,16 @@ def golden(name: str) -> bytes:
     return bytes.fromhex(GOLDEN[name.rpartition(".")[2]]["hex"])
 
 
+@cache
+def drawn(name: str) -> st.SearchStrategy[Any]:
+    return values(published(name))
+
+
+@cache
+def parsed(name: str) -> Any:
+    return fastavro.parse_schema(without_logical_types(published(name)))
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_golden_bytes_are_read_and_written_again_as_they_are(name: str) -> None:
     record = CODEC.decode(golden(name))
@@ -39,12 +50,11 @@ def test_golden_bytes_are_read_and_written_again_as_they_are(name: str) -> None:
 @given(data=st.data())
 @settings(max_examples=12, deadline=None)
 def test_what_is_encoded_is_decoded_as_it_was(name: str, data: st.DataObject) -> None:
-    plain = data.draw(values(published(name)))
+    plain = data.draw(drawn(name))
     record = ALL_RECORDS[name].model_validate(plain)
     value = CODEC.encode(record)
     assert CODEC.decode(value) == record
-    schema = fastavro.parse_schema(without_logical_types(published(name)))
-    assert fastavro.schemaless_reader(io.BytesIO(value[10:]), schema) == plain
+    assert fastavro.schemaless_reader(io.BytesIO(value[10:]), parsed(name)) == plain
 
 
 @pytest.mark.parametrize("name", NAMES)

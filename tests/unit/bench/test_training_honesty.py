@@ -46,6 +46,7 @@ def _unseen(name: str, seed: int, noise: float) -> Unseen:
     return Unseen(material, partition, np.stack([1 - positive, positive], axis=1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["esol", "bace"])
 def test_outputs_of_one_quality_are_covered_as_promised(name: str) -> None:
     found = [held(_unseen(name, seed, 0.3), seed) for seed in range(12)]

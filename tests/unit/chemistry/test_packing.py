@@ -44,6 +44,7 @@ def test_empty_full_and_lonely_bits_are_read(bits: set[int]) -> None:
     assert [row.tobytes() for row in packed] == exact(16_384, vectors)
 
 
+@pytest.mark.slow
 def test_each_gap_that_there_can_be_is_read_between_odd_neighbours() -> None:
     size = 16_384
     vectors = [vector(size, {128, 128 + gap, size - 1}) for gap in range(1, size - 129)]

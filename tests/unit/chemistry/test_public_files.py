@@ -113,6 +113,7 @@ def test_every_malformed_file_is_accounted_for_and_its_first_reject_says_why() -
     assert not said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", COUNTS)
 def test_every_public_file_has_the_records_and_molecules_that_are_known(name: str) -> None:
     assert counts_of(results_of(name)) == COUNTS[name]

@@ -120,6 +120,7 @@ def test_molecules_of_files_become_what_the_convenience_functions_make_of_them(l
     assert_same(level, build(level), iter([*parsed(list(nci_smiles(count))), *mols]))
 
 
+@pytest.mark.slow
 def test_published_molecules_become_what_the_convenience_functions_make_of_them(level: str) -> None:
     names = ("bace", "bbbp", "esol", "freesolv", "lipophilicity")
     texts = []

@@ -119,6 +119,7 @@ def _assert_same(structure: str | bytes, notation: Notation, wanted: list[Featur
         )
 
 
+@pytest.mark.slow
 def test_without_stereochemistry_the_graph_and_every_vector_that_needs_none_are_the_same() -> None:
     wanted = featurizers()
     for structure, notation in _structures():
@@ -144,6 +145,7 @@ def test_stereochemistry_is_left_out_where_it_may_be() -> None:
         assert told == [True, False]
 
 
+@pytest.mark.slow
 def test_public_molecules_with_stereocentres_have_the_same_vectors_without() -> None:
     wanted = featurizers()
     table = open_records(shared("bbbp.csv"))

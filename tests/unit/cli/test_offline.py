@@ -94,6 +94,7 @@ def test_a_file_without_a_molecule_is_a_failure_with_its_code(tmp_path: Path) ->
     assert (event["type"], event["code"]) == ("FeatureVectorsCalculationFailed", "NO_VALID_RECORDS")
 
 
+@pytest.mark.worker
 def test_a_model_is_trained_inspected_and_predicts(smiles: Path, tmp_path: Path) -> None:
     data, model = tmp_path / "measured.sdf", tmp_path / "model"
     data.write_bytes(builders.sdf(count=80))

@@ -146,6 +146,7 @@ def test_a_mol_file_gives_the_vector_of_its_molecule(
     assert vectors(calculate(path, featurizers=SPECS).table) == [expected(smiles)]
 
 
+@pytest.mark.slow
 @given(
     molecules=st.lists(st.sampled_from([*MOLECULES, "broken"]), min_size=1, max_size=20),
     per_chunk=st.integers(1, 20),

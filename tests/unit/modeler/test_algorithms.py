@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from molfleet.errors import Code, Rejected
-from tests.unit.modeler.algorithm_problems import BY_HEART, every_algorithm, exported, fitted, law
+from tests.unit.modeler.algorithm_problems import BY_HEART, every_algorithm, exported, fitted, known, law
 from workers.modeler.algorithms import ALGORITHMS, METHODS
 from workers.modeler.algorithms.base import Algorithm, Run
 from workers.modeler.metrics import evaluate
@@ -51,9 +51,15 @@ def judged_on_the_law(algorithm: Algorithm, **given: float) -> dict[str, float]:
     return evaluate(algorithm.task, y[300:], algorithm.outputs(model, x[300:]))
 
 
+def few_trees(algorithm: Algorithm) -> dict[str, int]:
+    """Where how many there are does not matter."""
+    given = BY_HEART.get(algorithm.code, {})
+    return {name: value for name, value in given.items() if name == "n_estimators"}
+
+
 @every_algorithm
 def test_every_algorithm_can_learn_forty_molecules_by_heart(algorithm: Algorithm) -> None:
-    estimator, x, y = fitted(algorithm)
+    estimator, x, y = known(algorithm.code)
     figures = evaluate(algorithm.task, y, algorithm.outputs(estimator, x))
     assert figures.get("AUC", 1.0) > 0.98
     assert figures.get("R2", 1.0) > 0.85
@@ -82,7 +88,7 @@ def test_linear_methods_find_the_coefficients_of_a_linear_law_to_three_digits(co
 
 @every_algorithm
 def test_no_rows_give_no_outputs_of_the_right_width(algorithm: Algorithm) -> None:
-    estimator, x, _ = fitted(algorithm, classes=3)
+    estimator, x, _ = known(algorithm.code, classes=3)
     assert algorithm.outputs(estimator, x[:0]).shape == (0, 3 if algorithm.task == "classification" else 1)
 
 
@@ -92,7 +98,7 @@ def test_features_that_are_all_the_same_make_a_model_that_says_one_thing(
 ) -> None:
     x = np.full((20, 3), 5.0, np.float32)
     y = np.arange(20) % 2 if algorithm.task == "classification" else np.arange(20.0)
-    model = algorithm.fit(x, y, algorithm.resolve({}), Run(7, 1, np.ones(3, np.bool_)))
+    model = algorithm.fit(x, y, algorithm.resolve(few_trees(algorithm)), Run(7, 1, np.ones(3, np.bool_)))
     outputs = algorithm.outputs(model, x)
     assert np.allclose(outputs, outputs[0])
     assert np.allclose(exported(algorithm, model, 3)(x), outputs, atol=1e-5)
@@ -113,12 +119,9 @@ def test_a_rare_class_is_believed_more_where_classes_count_equally(algorithm: Al
     x, continuous, _ = law(algorithm, 400)
     noisy = x[:, 1] + np.random.default_rng(5).normal(size=400)
     y = (noisy > np.quantile(noisy, 0.85)).astype(int)
-    few = {
-        name: value for name, value in BY_HEART.get(algorithm.code, {}).items() if name == "n_estimators"
-    }
     believed = []
     for weight in ("balanced", "none"):
-        parameters = algorithm.resolve({**few, "class_weight": weight})
+        parameters = algorithm.resolve({**few_trees(algorithm), "class_weight": weight})
         model = algorithm.fit(x[:300], y[:300], parameters, Run(7, 1, continuous))
         believed.append(algorithm.outputs(model, x[300:])[:, 1].mean())
     assert believed[0] > believed[1]

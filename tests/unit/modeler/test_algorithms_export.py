@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from molfleet.bundles.estimators import OnnxPredictor
 from molfleet.errors import Code, Rejected
-from tests.unit.modeler.algorithm_problems import every_algorithm, every_classifier, exported, fitted
+from tests.unit.modeler.algorithm_problems import every_algorithm, every_classifier, exported, fitted, known
 from workers.modeler.algorithms import ALGORITHMS
 from workers.modeler.algorithms.base import Algorithm, Run
 from workers.modeler.algorithms.onnx_trees import Tree, boosted_classes, regression, round_down
@@ -24,7 +24,7 @@ def unseen(x: np.ndarray) -> np.ndarray:
 def test_the_exported_part_predicts_what_the_estimator_does_on_seen_and_unseen_rows(
     algorithm: Algorithm,
 ) -> None:
-    estimator, x, _ = fitted(algorithm)
+    estimator, x, _ = known(algorithm.code)
     part = exported(algorithm, estimator, x.shape[1])
     assert require_exact(algorithm, estimator, part, [x, unseen(x)]) < TOLERANCE / 5
 
@@ -32,7 +32,7 @@ def test_the_exported_part_predicts_what_the_estimator_does_on_seen_and_unseen_r
 @every_classifier
 @pytest.mark.parametrize("classes", [3, 10])
 def test_so_it_does_for_several_classes(algorithm: Algorithm, classes: int) -> None:
-    estimator, x, _ = fitted(algorithm, classes)
+    estimator, x, _ = known(algorithm.code, classes)
     part = exported(algorithm, estimator, x.shape[1])
     assert require_exact(algorithm, estimator, part, [x, unseen(x)[:300]]) < TOLERANCE / 5
     assert part(x).sum(axis=1) == pytest.approx(np.ones(len(x)), abs=1e-5)
@@ -77,6 +77,7 @@ def test_the_columns_that_a_boosted_tree_sees_are_all_of_a_few_and_a_part_of_man
         assert shares == [1.0, 0.5, 0.3, 0.1]
 
 
+@pytest.mark.slow
 @every_algorithm
 def test_the_same_seed_gives_the_same_bytes_with_one_thread_or_two(algorithm: Algorithm) -> None:
     parts = []
@@ -90,7 +91,7 @@ def test_the_same_seed_gives_the_same_bytes_with_one_thread_or_two(algorithm: Al
 def test_an_algorithm_that_claims_any_block_gives_the_same_bits_in_blocks_and_one_by_one(
     algorithm: Algorithm,
 ) -> None:
-    estimator, x, _ = fitted(algorithm)
+    estimator, x, _ = known(algorithm.code)
     rows = unseen(x)[:300]
     whole, single = (exported(algorithm, estimator, x.shape[1], block)(rows) for block in (True, False))
     if algorithm.any_block:

@@ -38,6 +38,7 @@ def splits() -> list[tuple[Calibrated, Drawn, Drawn]]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("confidence", calibration.CONFIDENCES)
 def test_intervals_cover_within_two_points_of_their_promise_over_many_splits(
     splits: list[tuple[Calibrated, Drawn, Drawn]], confidence: float
@@ -49,6 +50,7 @@ def test_intervals_cover_within_two_points_of_their_promise_over_many_splits(
     assert np.mean(covered) == pytest.approx(confidence, abs=0.02)
 
 
+@pytest.mark.slow
 def test_intervals_are_narrower_where_molecules_differ_in_difficulty(
     splits: list[tuple[Calibrated, Drawn, Drawn]],
 ) -> None:
@@ -62,6 +64,7 @@ def test_intervals_are_narrower_where_molecules_differ_in_difficulty(
     assert np.mean(ratios) < 0.93
 
 
+@pytest.mark.slow
 def test_intervals_hold_where_the_noise_is_large_too(splits: list[tuple[Calibrated, Drawn, Drawn]]) -> None:
     """Plain intervals hold there far too seldom."""
     of_ours, of_plain = [], []
@@ -142,6 +145,7 @@ def test_a_training_without_a_test_set_has_no_coverage_of_it() -> None:
     assert {one.subset for one in entry.coverage} == {"validation"}
 
 
+@pytest.mark.slow
 def test_label_sets_hold_within_two_points_of_their_promise_over_many_splits() -> None:
     rng = np.random.default_rng(22)
     drawn = classification(rng, 600)

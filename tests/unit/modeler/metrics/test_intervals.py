@@ -42,6 +42,7 @@ def spearman(rows: np.ndarray) -> Any:
     return (one * other).mean(axis=-1) / (one.std(axis=-1) * other.std(axis=-1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("figure", [mae, r2, spearman])
 def test_the_ends_are_those_of_scipys_bca(figure: Callable[[np.ndarray], Any]) -> None:
     code = figure.__name__.upper()
@@ -52,6 +53,7 @@ def test_the_ends_are_those_of_scipys_bca(figure: Callable[[np.ndarray], Any]) -
     assert ours == pytest.approx((low, high), abs=0.07 * (high - low))
 
 
+@pytest.mark.slow
 def test_about_95_of_100_intervals_contain_the_true_figure() -> None:
     truth = np.sqrt(2 / np.pi)  # mean absolute value of a standard normal error
     rng = np.random.default_rng(0)
