@@ -31,12 +31,11 @@ from molfleet.bundles.signatures import (
     Signer,
     Trust,
 )
+from molfleet.bundles.sizes import MAX_CONTENT_BYTES, too_large
 from molfleet.errors import Code, Rejected
 
 MAX_PARTS = 512
 MAX_MANIFEST_BYTES = 16 << 20
-#: Parts in all; what a zip without its 64-bit extension holds, with room for the rest.
-MAX_CONTENT_BYTES = (2 << 30) - (64 << 20)
 #: A bundle may hold so many times its own size; what is below the second figure is never a bomb.
 MAX_RATIO, HARMLESS_BYTES = 200, 16 << 20
 
@@ -67,8 +66,7 @@ def write_bundle(
         raise ValueError(f"a bundle holds fewer than {MAX_PARTS} parts, not {len(parts)}")
     found = {check_part_name(name): _measure(parts[name]) for name in sorted(parts)}
     if (total := sum(part.size for part in found.values())) > MAX_CONTENT_BYTES:
-        sentence = f"The model takes {total:,} bytes, and a bundle holds at most {MAX_CONTENT_BYTES:,}"
-        raise Rejected(Code.RESULT_TOO_LARGE, f"{sentence}: take fewer or smaller trees, members or folds.")
+        raise too_large(f"{total:,} bytes", MAX_CONTENT_BYTES)
     complete = manifest.model_copy(update={"parts": found, "format_version": FORMAT_VERSION})
     Manifest.model_validate_json(complete.model_dump_json())
     told = complete.model_dump_json(indent=1).encode()

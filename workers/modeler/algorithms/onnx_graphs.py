@@ -11,9 +11,11 @@ from typing import Any
 
 import numpy as np
 import onnx
+from google.protobuf.message import EncodeError
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from molfleet.bundles.sizes import MAX_CONTENT_BYTES, too_large
 from workers.modeler.algorithms.base import INPUT_NAME, OUTPUT_NAME
 
 #: Opset of the default domain; onnxruntime reads far newer ones.
@@ -60,8 +62,13 @@ class Graph:
         product = self.node("MatMul", name, self.constant(weights))
         return self.node("Add", product, self.constant(bias.astype(weights.dtype)))
 
-    def model(self, result: str, n_features: int, width: int) -> bytes:
-        """The finished model: `result`, cast to float32, is its output (rows, `width`)."""
+    def model(
+        self, result: str, n_features: int, width: int, *, max_bytes: int = MAX_CONTENT_BYTES
+    ) -> bytes:
+        """The finished model: `result`, cast to float32, is its output (rows, `width`).
+
+        Raises Rejected(RESULT_TOO_LARGE) where it takes more than `max_bytes`.
+        """
         self._nodes.append(helper.make_node("Cast", [result], [OUTPUT_NAME], to=TensorProto.FLOAT))
         graph = helper.make_graph(
             self._nodes,
@@ -76,8 +83,14 @@ class Graph:
             ir_version=10,
             producer_name="molfleet",
         )
-        onnx.checker.check_model(model)
-        return bytes(model.SerializeToString(deterministic=True))
+        try:
+            data = bytes(model.SerializeToString(deterministic=True))
+        except EncodeError:  # protobuf's own limit, which tells no size
+            raise too_large("more than 2 GiB", max_bytes) from None
+        if len(data) > max_bytes:
+            raise too_large(f"{len(data):,} bytes", max_bytes)
+        onnx.checker.check_model(data)
+        return data
 
 
 def dense(
