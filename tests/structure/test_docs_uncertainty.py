@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from molfleet.bundles import difficulty as estimate
-from molfleet.bundles import domain
+from molfleet.bundles import domain, whitening
 from tests.paths import ROOT
 from workers.modeler import calibration, difficulty, probabilities
 
@@ -22,7 +22,7 @@ def test_limits_are_those_of_the_code() -> None:
     assert f"fewer than {difficulty.LEAST} records or {difficulty.LEAST_FOLDS} folds" in TEXT
     assert f"coefficients are then taken times {difficulty._DRAWN}" in TEXT
     assert f"more than {domain.MAX_MOLECULES:,} records" in TEXT
-    assert f"at most {domain.MAX_COMPONENTS} principal components" in TEXT
+    assert f"at most {whitening.MAX_COMPONENTS} principal components" in TEXT
     assert f"fewer than {probabilities.LEAST} examples of a label" in TEXT
     assert f"more than {probabilities._GAIN:g} units of log likelihood" in TEXT
 

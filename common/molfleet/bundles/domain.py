@@ -21,18 +21,12 @@ from numpy.typing import NDArray
 
 from molfleet.bundles.arrays import Array, pack
 from molfleet.bundles.similarity import neighbours
+from molfleet.bundles.whitening import whitened
 
 ECFP4_BITS = 2048
 MAX_MOLECULES = 20_000
-MAX_COMPONENTS = 50
 #: So many training molecules next to each molecule are told with its figures.
 NEIGHBOURS = 8
-#: Where molecules and features are both more than this, principal components come from a seeded random
-#: projection in float32 (Halko et al., SIAM Review 2011, 53, 217) in place of the exact decomposition.
-_EXACT = 500
-#: Columns standardized at a time.
-_COLUMNS = 256
-
 Bits = NDArray[np.uint8]
 Floats = NDArray[np.float64]
 
@@ -83,7 +77,7 @@ def fit(
         raise ValueError("features, fingerprints, smiles and measured values must be of one length > 0")
     kept = kept_rows(count, seed)
     bits = np.ascontiguousarray(packed_ecfp4[kept], np.uint8)
-    space, points = _fit_space(features if len(kept) == count else features[kept], seed)
+    space, points = whitened(features if len(kept) == count else features[kept], seed)
     own = np.arange(count) if molecules is None else molecules
     alone = _leave_one_out(bits, own[kept])
     components = points.shape[1]
@@ -111,57 +105,6 @@ def _leave_one_out(bits: Bits, own: NDArray[np.int64]) -> Floats:
     common = np.bitwise_count(bits & nearest).sum(axis=1, dtype=np.int64)
     union = np.bitwise_count(bits | nearest).sum(axis=1, dtype=np.int64)
     return np.asarray(common / np.maximum(union, 1), np.float64)
-
-
-def _fit_space(features: NDArray[Any], seed: int) -> tuple[dict[str, Array], Floats]:
-    """Center, scale and the map [components, m] into the whitened space; the training points there."""
-    from sklearn.covariance import ledoit_wolf
-    from sklearn.utils.extmath import randomized_svd
-
-    count, width = features.shape
-    exact = min(count, width) <= _EXACT
-    centered, center, scale = _standardized(features, np.dtype(np.float64 if exact else np.float32))
-    most = min(MAX_COMPONENTS, count - 1, width)
-    projection, points = np.zeros((0, width)), np.zeros((count, 0))
-    log_volume = 0.0
-    if most > 0 and centered.any():
-        if exact:
-            left, values, axes = np.linalg.svd(centered, full_matrices=False)
-        else:
-            left, values, axes = randomized_svd(centered, most, n_iter=4, random_state=seed)
-        used = np.flatnonzero(values[:most] ** 2 > 1e-9 * values[0] ** 2)
-        axes, scores = axes[used].astype(np.float64), (left[:, used] * values[used]).astype(np.float64)
-        covariance, _ = ledoit_wolf(scores, assume_centered=True)
-        root = np.linalg.cholesky(covariance)
-        projection = np.linalg.solve(root, axes)
-        points = np.linalg.solve(root, scores.T).T
-        log_volume = float(np.log(np.diag(root)).sum())
-    return {
-        "center": center,
-        "scale": scale,
-        "projection": projection,
-        "log_volume": np.array([log_volume]),
-    }, points
-
-
-def _standardized(features: NDArray[Any], dtype: np.dtype[Any]) -> tuple[NDArray[Any], Floats, Floats]:
-    """Features as deviations from the mean, those that are not bits in standard deviations; gaps as 0."""
-    count, width = features.shape
-    out, center, scale = np.empty((count, width), dtype), np.zeros(width), np.ones(width)
-    for start in range(0, width, _COLUMNS):
-        part = slice(start, start + _COLUMNS)
-        block = features[:, part].astype(np.float64)
-        finite = np.isfinite(block)
-        is_bit = ((block == 0) | (block == 1)).all(axis=0)
-        block[~finite] = 0.0
-        center[part] = block.sum(axis=0) / np.maximum(finite.sum(axis=0), 1)
-        block -= center[part]
-        block[~finite] = 0.0
-        deviation = np.sqrt(np.einsum("ij,ij->j", block, block) / count)
-        scale[part] = np.where(is_bit | (deviation == 0), 1.0, deviation)
-        block /= scale[part]
-        out[:, part] = block
-    return out, center, scale
 
 
 class SimilarityIndex:

@@ -11,7 +11,7 @@ from scipy.stats import multivariate_normal
 from sklearn.covariance import LedoitWolf
 from sklearn.decomposition import PCA
 
-from molfleet.bundles import domain
+from molfleet.bundles import domain, whitening
 from molfleet.bundles.arrays import unpack
 from molfleet.bundles.domain import Domain, DomainFit, SimilarityIndex
 from tests.builders import measured_molecules
@@ -172,14 +172,16 @@ def test_a_molecule_as_far_from_the_others_as_the_threshold_is_inside() -> None:
     assert loaded(fit).evaluate(np.ones((1, 2)), query).inside.tolist() == [True]
 
 
+@pytest.mark.parametrize("covariance", [0, 4096])
 def test_many_features_are_decomposed_as_well_as_few(
-    monkeypatch: pytest.MonkeyPatch, packed: np.ndarray
+    monkeypatch: pytest.MonkeyPatch, packed: np.ndarray, covariance: int
 ) -> None:
     bits = np.unpackbits(packed, axis=1, bitorder="little")
     rng = np.random.default_rng(2)
     features = bits @ rng.normal(size=(2048, 30)) @ rng.normal(size=(30, 100))
     exact = loaded(domain.fit(features, packed, SMILES, SMILES, seed=1)).evaluate(features, packed)
-    monkeypatch.setattr(domain, "_EXACT", 0)
+    monkeypatch.setattr(whitening, "_EXACT", 0)
+    monkeypatch.setattr(whitening, "_COVARIANCE", covariance)
     quick = loaded(domain.fit(features, packed, SMILES, SMILES, seed=1)).evaluate(features, packed)
     assert quick.distance == pytest.approx(exact.distance, rel=1e-2)
     assert quick.density == pytest.approx(exact.density, rel=1e-2)
