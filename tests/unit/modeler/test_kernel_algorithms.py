@@ -29,7 +29,7 @@ ACTIVE = (np.median(ACTIVITY) <= ACTIVITY).astype(int)
 RUN = Run(7, 1, CONTINUOUS)
 
 ON_MOLECULES = [row.code for row in ALGORITHMS if row.kind in ("kernel", "neighbours")]
-WITH_LIMIT = [code for code in ON_MOLECULES if ALGORITHMS.get(code).max_records]
+WITH_LIMIT = [row.code for row in ALGORITHMS if row.kind == "kernel"]
 
 
 def fitted(code: str, y: np.ndarray | None = None, x: np.ndarray = X, **given: Any) -> Any:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from molfleet.bundles.estimators.kernel import Expansion
 from molfleet.bundles.estimators.references import Mixture
-from molfleet.bundles.estimators.space import MAX_COUNT, REACH, Encoded, Space, grid_limit
+from molfleet.bundles.estimators.space import REACH, Encoded, Space, grid_limit
 from workers.modeler.algorithms.base import FloatArray, Matrix, Parameter, Run
 
 Learn = Callable[[Space, Encoded, NDArray[Any]], Expansion]
@@ -24,6 +24,9 @@ LearnWith = Callable[[Mapping[str, Any], int, Space, Encoded, NDArray[Any]], Exp
 
 #: Rows and columns of a similarity matrix that are worked on at once.
 _ROWS, _COLUMNS = 1_024, 8_192
+#: Rows are sparse where they have at most one level in so many (ECFP4: one in 40): adding up takes a level
+#: as long as a matrix product of one thread takes ten, of two twenty.
+_SPARSE = 16
 
 KERNEL = Parameter(
     "kernel",
@@ -115,21 +118,39 @@ def gram(mix: Mixture, rows: Encoded, columns: Encoded) -> FloatArray:
 def tanimoto(rows: Encoded, columns: Encoded) -> FloatArray:
     """Sum of the smaller over sum of the larger counts, [rows, columns]; 0 where there are none."""
     shared = np.zeros((len(rows), len(columns)), np.float32)
-    used = np.arange(rows.counts.shape[1])
-    for threshold in range(1, MAX_COUNT + 1):
-        one, other = rows.counts[:, used] >= threshold, columns.counts[:, used] >= threshold
-        both = one.any(axis=0) & other.any(axis=0)
-        if not both.any():
-            break
-        used = used[both]
-        shared += one[:, both].astype(np.float32) @ other[:, both].astype(np.float32).T
+    highest = [side.counts.max(axis=0, initial=0) for side in (rows, columns)]
+    most = np.minimum(*highest)
+    for threshold in range(1, int(most.max(initial=0)) + 1):
+        used = np.flatnonzero(most >= threshold)
+        # Picking out nearly all columns takes longer than to work on all.
+        at = used if 2 * len(used) < len(most) else slice(None)
+        _add_shared(shared, rows.counts[:, at] >= threshold, columns.counts[:, at] >= threshold)
     totals = [side.counts.sum(axis=1, dtype=np.float64) for side in (rows, columns)]
-    union = totals[0][:, np.newaxis] + totals[1] - shared
-    return np.asarray(shared / np.maximum(union, 1.0), np.float64)
+    result = np.empty(shared.shape)
+    for row, total in enumerate(totals[0]):
+        np.divide(shared[row], np.maximum(total + totals[1] - shared[row], 1.0), out=result[row])
+    return result
+
+
+def _add_shared(shared: NDArray[np.float32], rows: NDArray[np.bool_], columns: NDArray[np.bool_]) -> None:
+    """How many of the levels that `rows` [r, m] have `columns` [c, m] have as well, added to [r, c].
+
+    Of few levels their columns are summed up; of many a matrix product is faster. Both are exact.
+    """
+    if np.count_nonzero(rows) * _SPARSE > rows.size:
+        shared += rows.astype(np.float32) @ columns.astype(np.float32).T
+        return
+    table = np.ascontiguousarray(columns.T).view(np.uint8)
+    for row, having in enumerate(rows):
+        on = np.flatnonzero(having)
+        shared[row] += table[on].sum(axis=0, dtype=np.uint8 if len(on) < 256 else np.uint32)
 
 
 def distances(rows: Encoded, columns: Encoded) -> tuple[FloatArray, FloatArray]:
     """Squared distances and inner products on the grid, [rows, columns]; exact whole numbers."""
+    if not rows.grid.shape[1]:
+        none = np.broadcast_to(0.0, (len(rows), len(columns)))
+        return none, none
     one, other = rows.grid.astype(np.float32), columns.grid.astype(np.float32)
     inner = (one @ other.T).astype(np.float64)
     norms = [(side.astype(np.float64) ** 2).sum(axis=1) for side in (one, other)]

@@ -55,10 +55,13 @@ class Mixture:
 
     def of(self, tanimoto: Floats, distance: Floats, inner: Floats) -> Floats:
         """Similarities from the three figures that two molecules have, all of one shape."""
-        gaussian = np.exp(distance * -self.gamma)
-        mixed = self.tanimoto * tanimoto + self.gaussian * gaussian
-        mixed += self.product * (tanimoto * gaussian)
-        mixed += self.linear * inner
+        mixed = self.tanimoto * tanimoto
+        if self.gaussian or self.product:
+            gaussian = np.exp(distance * -self.gamma)
+            mixed += self.gaussian * gaussian
+            mixed += self.product * (tanimoto * gaussian)
+        if self.linear:
+            mixed += self.linear * inner
         return mixed
 
 
