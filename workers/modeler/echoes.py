@@ -1,7 +1,8 @@
 """Columns that say what the target says: the same measurement in other units, its logarithm, its class.
 
 A model that takes one has been told the answer, and its figures are worth nothing. Nobody but the user
-can tell that from a strong effect, so it is a warning.
+can tell that from a strong effect, so it is a warning. So is a column, or a category of one, that never
+changes among the training records: test records alone may have it.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from workers.modeler.plan import Plan
 AGREEMENT = 0.98
 #: So many records must say something there, and no more are looked at.
 _LEAST, _MOST = 10, 20_000
+#: So many features of which nothing is learned are named.
+_NAMED = 10
 
 
 def columns_section(problem: Problem, plan: Plan, tools: Toolbox) -> dict[str, Any]:
@@ -33,10 +36,13 @@ def columns_section(problem: Problem, plan: Plan, tools: Toolbox) -> dict[str, A
     training = problem.partition.training
     rows = training[:: max(1, -(-len(training) // _MOST))]
     values, names = problem.values[rows].astype(np.float64), columns_of(built)
-    told, warnings = [], []
+    told, warnings, still = [], [], []
     for place in np.flatnonzero(taken).tolist():
         column = problem.data.features[rows, place].astype(np.float64)
         known = ~np.isnan(column)
+        whole = problem.data.features[training, place]
+        if not len(seen := whole[~np.isnan(whole)]) or np.ptp(seen) == 0:
+            still.append(names[place].name)
         found = agreement(column[known], values[known], classes=problem.recipe.task != REGRESSION)
         told.append({"name": names[place].name, "records": int(known.sum()), "agreement": found})
         if found >= AGREEMENT:
@@ -45,6 +51,11 @@ def columns_section(problem: Problem, plan: Plan, tools: Toolbox) -> dict[str, A
                 f"({found:.3f} in {int(known.sum()):,} records): if it is the target in other words, the "
                 "model has been told the answers."
             )
+    if still:
+        warnings.append(
+            "Nothing is learned of what is the same in all training records: "
+            f"{', '.join(map(repr, still[:_NAMED]))}{' and more' if len(still) > _NAMED else ''}."
+        )
     properties = list(dict.fromkeys(name for one in built for name in one.reads))
     return {"columns": {"properties": properties, "taken": told, "warnings": warnings}}
 

@@ -166,3 +166,15 @@ def test_methods_that_scale_and_ensembles_take_columns_with_gaps(tmp_path: Path,
     event, model, _ = trained(tmp_path, assays(tmp_path, 40), method=method, **fields, **options)
     assert model.columns == ("dose", "assay")
     assert np.isfinite(figure(event, "R2", "validation"))
+
+
+@pytest.mark.worker
+def test_a_category_that_only_test_records_have_is_warned_of(tmp_path: Path) -> None:
+    told = [(*row, "test" if number >= 96 else "train") for number, row in enumerate(rows())]
+    parted = [row for row in told if row[2] == "binding" or row[-1] == "test"]
+    source = write_table(tmp_path, parted, (*HEADER, "part"), "parted.csv")
+    quick = {"method": "ridgeregression", "hyper_parameters": {}, "options": {"scaffold_audit": "false"}}
+    event, _, _ = trained(tmp_path, source, featurizers=(ECFP, COLUMNS), split="column:part", **quick)
+    warnings = [text for name, text in event.metadata.items() if name.startswith("warning.")]
+    (warning,) = (text for text in warnings if text.startswith("Nothing is learned"))
+    assert warning.endswith("'assay=binding', 'assay=cell'.")
