@@ -74,11 +74,12 @@ lock: .tools/.installed ## Pin the requirements anew (UPGRADE=1: to the newest v
 	$(COMPILE) pyproject.toml requirements/build.in --extra modeler --extra local \
 		-c requirements/dev.txt -o requirements/demo.txt
 
-bench: $(DEV) ## Measure against the rivals (BENCH_ARGS=--quick: a minute's look)
+bench: $(DEV) ## Measure against the rivals: hours (BENCH_ARGS=--quick: a look in minutes)
 	$(PY) -m bench.overhead $(BENCH_ARGS)
 	$(PY) -m bench.prediction $(BENCH_ARGS)
 	$(PY) -m bench.idle $(BENCH_ARGS)
 	$(PY) -m bench.features $(BENCH_ARGS)
+	$(PY) -m bench.training $(BENCH_ARGS)
 
 clean: ## Remove what was installed and cached here; data in .local stays
 	rm -rf .venv .tools .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis \
