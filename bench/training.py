@@ -15,6 +15,7 @@ from bench import training_cost, training_domain, training_intervals
 from bench.molecules import default_cache
 from bench.race import say
 from bench.report import Report
+from bench.training_defaults import defaults
 from bench.training_kept import Kept
 from bench.training_options import TrainingOptions, chosen_of
 from bench.training_ours import Ours, every, prepare
@@ -97,6 +98,7 @@ PARTS: Mapping[str, Callable[[TrainingOptions, Load, Report], None]] = {
     "intervals": intervals,
     "domain": domain,
     "cost": cost,
+    "defaults": defaults,
 }
 
 

@@ -12,7 +12,7 @@ from bench.molecules import default_cache
 from bench.report import Options, parser
 from bench.training_sets import FIVE, SETS
 
-PARTS = ("scores", "intervals", "domain", "cost")
+PARTS = ("scores", "intervals", "domain", "cost", "defaults")
 SPLITS = ("random", "scaffold")
 #: Fast, and among the best.
 METHOD = "lightgbm:ECFC+DESC"

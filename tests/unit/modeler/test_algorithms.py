@@ -22,11 +22,11 @@ REFERENCE: dict[str, float] = {
     "adaboostclassifier": 0.4643,
     "adaboostregressor": 0.3315,
     "randomforestclassifier": 0.2452,
-    "randomforestregressor": 0.3553,
+    "randomforestregressor": 0.1716,
     "extratreesclassifier": 0.2827,
-    "extratreesregressor": 0.3314,
+    "extratreesregressor": 0.0968,
     "gradientboostingclassifier": 0.1507,
-    "gradientboostingregressor": 0.2194,
+    "gradientboostingregressor": 0.1185,
     "extremegradientboostingclassifier": 0.0670,
     "extremegradientboostingregressor": 0.1342,
     "lightgbmclassifier": 0.0842,
@@ -65,6 +65,7 @@ def test_every_algorithm_can_learn_forty_molecules_by_heart(algorithm: Algorithm
     assert figures.get("R2", 1.0) > 0.85
 
 
+@pytest.mark.slow
 @every_algorithm
 def test_every_algorithm_finds_a_linear_law_as_well_as_ever_with_its_defaults(algorithm: Algorithm) -> None:
     figures = judged_on_the_law(algorithm)

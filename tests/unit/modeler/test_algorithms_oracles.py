@@ -138,3 +138,18 @@ def test_a_forest_of_many_rows_draws_them_for_each_tree_and_one_of_few_is_the_li
     for code in ("randomforestregressor", "extratreesregressor"):
         drawn = ALGORITHMS.get(code).fit(x, y, {**parameters, "max_samples": 40}, Run(3, 1))
         assert all(member.tree_.n_node_samples[0] <= 40 for member in drawn.estimators_)
+
+
+@pytest.mark.parametrize(
+    ("code", "share"),
+    [("randomforestregressor", 0.25), ("extratreesregressor", 0.35), ("gradientboostingregressor", 0.1)],
+)
+def test_a_split_tries_a_share_of_many_features_and_all_of_a_few(code: str, share: float) -> None:
+    ours = ALGORITHMS.get(code)
+    tried = {
+        width: ours.build(ours.resolve({}), Run(3, 1, np.zeros(width, np.bool_))).max_features
+        for width in (8, 40, 2048)
+    }
+    assert tried == {8: 1.0, 40: 0.8, 2048: share}
+    given = ours.build(ours.resolve({"max_features": "sqrt"}), Run(3, 1, np.zeros(8, np.bool_)))
+    assert given.max_features == "sqrt"

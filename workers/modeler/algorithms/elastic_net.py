@@ -26,9 +26,12 @@ from workers.modeler.algorithms.base import (
 from workers.modeler.algorithms.class_weights import CLASS_WEIGHT, class_weight
 from workers.modeler.algorithms.linear import LinearClassifier, LinearModel, Moments, export_linear
 
-_L1_RATIO = Parameter(
-    "l1_ratio", "number", 0.1, "The L1 penalty's part: 0 is ridge, 1 the lasso.", 0.0, 1.0
-)
+
+def _l1_ratio(default: float) -> Parameter:
+    doc = "The L1 penalty's part: 0 is ridge, 1 the lasso."
+    return Parameter("l1_ratio", "number", default, doc, 0.0, 1.0)
+
+
 _MAX_ITER = Parameter("max_iter", "integer", 500, "Steps of the solver (FISTA) at most.", 1, 1_000_000)
 
 #: The largest step, in parts of the largest weight, after which the solver rests.
@@ -164,7 +167,7 @@ CLASSIFIER = Algorithm(
     task=CLASSIFICATION,
     parameters=(
         Parameter("C", "number", 0.1, "Inverse strength of the penalties.", 1e-8, 1e8),
-        _L1_RATIO,
+        _l1_ratio(0.02),
         _MAX_ITER,
         CLASS_WEIGHT,
     ),
@@ -179,7 +182,7 @@ REGRESSOR = Algorithm(
     task=REGRESSION,
     parameters=(
         Parameter("alpha", "number", 0.01, "Strength of the penalties.", 0.0, 1e12),
-        _L1_RATIO,
+        _l1_ratio(0.1),
         _MAX_ITER,
     ),
     build=_regressor,

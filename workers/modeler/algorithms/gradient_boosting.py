@@ -11,6 +11,7 @@ from sklearn.ensemble import GradientBoostingClassifier, GradientBoostingRegress
 from workers.modeler.algorithms import onnx_trees
 from workers.modeler.algorithms.base import CLASSIFICATION, REGRESSION, Algorithm, Parameter, Run
 from workers.modeler.algorithms.class_weights import CLASS_WEIGHT, weighted
+from workers.modeler.algorithms.column_shares import at_least, split_share
 
 _PARAMETERS = (
     Parameter("n_estimators", "integer", 500, "Boosting rounds.", 1, 20_000),
@@ -18,16 +19,8 @@ _PARAMETERS = (
     Parameter("max_depth", "integer", 5, "Greatest depth of a tree.", 1, 100),
     Parameter("min_samples_leaf", "integer", 3, "Fewest rows in a leaf.", 1, 1_000_000),
     Parameter("subsample", "number", 0.7, "Part of the rows that each round sees.", 0.01, 1.0),
-    Parameter(
-        "max_features",
-        "number",
-        "sqrt",
-        "Features tried at each split: a fraction of all, their square root or logarithm.",
-        1e-6,
-        1.0,
-        ("sqrt", "log2"),
-    ),
 )
+_SHARE = 0.1
 _REFUSED = {
     "init": "the first guess is the prior or the mean, as the exported model has it",
     "loss": "it is the log loss or the squared error, as the exported model and its intervals assume",
@@ -44,7 +37,10 @@ def _classifier(parameters: Mapping[str, Any], run: Run) -> Any:
 
 
 def _regressor(parameters: Mapping[str, Any], run: Run) -> Any:
-    return GradientBoostingRegressor(**_arguments(parameters, run))
+    arguments = _arguments(parameters, run)
+    if arguments["max_features"] is None:
+        arguments["max_features"] = at_least(_SHARE, run)
+    return GradientBoostingRegressor(**arguments)
 
 
 def _trees(model: Any) -> list[onnx_trees.Tree]:
@@ -70,18 +66,19 @@ CLASSIFIER = Algorithm(
     family="gradientboosting",
     display_name="Gradient boosting classifier",
     task=CLASSIFICATION,
-    parameters=(*_PARAMETERS, CLASS_WEIGHT),
+    parameters=(*_PARAMETERS, split_share(None), CLASS_WEIGHT),
     build=_classifier,
     export=_export_classifier,
     refused=_REFUSED,
     any_block=True,
 )
+# Where few descriptors tell nearly all, as of solvation, the square root of the features misses them.
 REGRESSOR = Algorithm(
     code="gradientboostingregressor",
     family="gradientboosting",
     display_name="Gradient boosting regressor",
     task=REGRESSION,
-    parameters=_PARAMETERS,
+    parameters=(*_PARAMETERS, split_share(_SHARE)),
     build=_regressor,
     export=_export_regressor,
     refused=_REFUSED,

@@ -10,6 +10,7 @@ from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
 from workers.modeler.algorithms import class_weights, onnx_trees
 from workers.modeler.algorithms.base import CLASSIFICATION, REGRESSION, Algorithm, Parameter, Run
+from workers.modeler.algorithms.column_shares import at_least, split_share
 
 #: Rows that a tree sees at most where the command does not say: trees of all of 100,000 molecules make
 #: models of hundreds of megabytes, and are hardly better.
@@ -25,22 +26,14 @@ CLASS_WEIGHT = Parameter(
 )
 
 
-def parameters_with(max_features: str | float, n_estimators: int) -> tuple[Parameter, ...]:
-    """The hyper-parameters of a forest, with these defaults."""
+def parameters_with(share: float | None, n_estimators: int) -> tuple[Parameter, ...]:
+    """The hyper-parameters of a forest; `share` as `split_share` has it."""
     return (
         Parameter("n_estimators", "integer", n_estimators, "Trees.", 1, 10_000),
         Parameter("max_depth", "integer", None, "Greatest depth of a tree; null: no limit.", 1, 1_000),
         Parameter("min_samples_split", "integer", 2, "Fewest rows that are split.", 2, 1_000_000),
         Parameter("min_samples_leaf", "integer", 1, "Fewest rows in a leaf.", 1, 1_000_000),
-        Parameter(
-            "max_features",
-            "number",
-            max_features,
-            "Features tried at each split: a fraction of all, their square root or logarithm.",
-            1e-6,
-            1.0,
-            ("sqrt", "log2"),
-        ),
+        split_share(share),
         Parameter(
             "max_samples",
             "integer",
@@ -52,11 +45,13 @@ def parameters_with(max_features: str | float, n_estimators: int) -> tuple[Param
     )
 
 
-def _arguments(parameters: Mapping[str, Any], run: Run) -> dict[str, Any]:
+def _arguments(parameters: Mapping[str, Any], share: float | None, run: Run) -> dict[str, Any]:
     """`parameters` as scikit-learn has them, `max_samples` aside."""
     given = {name: value for name, value in parameters.items() if name != "max_samples"}
     if "class_weight" in given:
         given["class_weight"] = class_weights.class_weight(parameters)
+    if share is not None and given["max_features"] is None:
+        given["max_features"] = at_least(share, run)
     return {**given, "random_state": run.seed, "n_jobs": run.threads}
 
 
@@ -86,9 +81,13 @@ class _Regressor(Forest, RandomForestRegressor):  # type: ignore[misc]
     pass
 
 
-def grown(kind: type[Forest]) -> Callable[[Mapping[str, Any], Run], Any]:
-    """The `build` of an algorithm that is a forest of this kind."""
-    return lambda parameters, run: kind(**_arguments(parameters, run)).at_most(parameters["max_samples"])
+def grown(kind: type[Forest], share: float | None = None) -> Callable[[Mapping[str, Any], Run], Any]:
+    """The `build` of an algorithm that is a forest of this kind; `share` as its parameters have it."""
+
+    def build(parameters: Mapping[str, Any], run: Run) -> Any:
+        return kind(**_arguments(parameters, share, run)).at_most(parameters["max_samples"])
+
+    return build
 
 
 def export_classifier(forest: Any, n_features: int) -> bytes:
@@ -118,21 +117,22 @@ CLASSIFIER = Algorithm(
     family="randomforest",
     display_name="Random forest classifier",
     task=CLASSIFICATION,
-    parameters=(*parameters_with("sqrt", 300), CLASS_WEIGHT),
+    parameters=(*parameters_with(None, 300), CLASS_WEIGHT),
     build=grown(_Classifier),
     export=export_classifier,
     any_block=True,
     max_records=ROWS_PER_TREE,
     beyond=BEYOND,
 )
-# Of all features, which scikit-learn tries, the trees become too much alike (Breiman: a third).
+#: Of all features, which scikit-learn tries, the trees become too much alike (Breiman: a third).
+_SHARE = 0.25
 REGRESSOR = Algorithm(
     code="randomforestregressor",
     family="randomforest",
     display_name="Random forest regressor",
     task=REGRESSION,
-    parameters=parameters_with(0.25, 200),
-    build=grown(_Regressor),
+    parameters=parameters_with(_SHARE, 200),
+    build=grown(_Regressor, _SHARE),
     export=export_regressor,
     any_block=True,
     max_records=ROWS_PER_TREE,
