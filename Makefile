@@ -26,6 +26,7 @@ SUITABLE := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
 
 UV := .tools/bin/uv
 PY := .venv/bin/python
+PARALLEL := -n logical --maxprocesses 4 --dist worksteal
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header --no-annotate $(if $(UPGRADE),--upgrade)
 
@@ -48,10 +49,11 @@ down: $(RUN) ## Stop the local fleet
 	@$(PY) -m molfleet.local.fleet down
 
 test: lint types verify ## Everything that must hold before a change lands
-	$(PY) -m pytest --cov --cov-fail-under=85 $(PYTEST_ARGS)
+	$(PY) -m pytest $(PARALLEL) -m "not real and not faults" --cov --cov-fail-under=85 $(PYTEST_ARGS)
+	$(PY) -m pytest -m "real or faults" $(PYTEST_ARGS)
 
 test-fast: $(DEV) ## The quick tests: no broker, no S3 server, no worker, nothing marked slow
-	$(PY) -m pytest -n logical --maxprocesses 4 --dist worksteal --hypothesis-profile fast \
+	$(PY) -m pytest $(PARALLEL) --hypothesis-profile fast \
 		-m "not real and not faults and not worker and not slow" $(PYTEST_ARGS)
 
 lint: $(DEV) ## Style, by ruff

@@ -21,8 +21,16 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # So a shell starts what it puts in the background. Programs that tests interrupt would inherit it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+#: No property fails for the time that it takes: tests share their machine.
+hypothesis.settings.register_profile(
+    "whole",
+    hypothesis.settings(),  # in CI: the same drawings each time
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("whole")
 #: Of `make test-fast`: fewer drawings for the properties that do not say how many they need.
-hypothesis.settings.register_profile("fast", max_examples=25)
+hypothesis.settings.register_profile("fast", hypothesis.settings.get_profile("whole"), max_examples=25)
 
 pytest_plugins = ["tests.fixtures_kafka", "tests.fixtures_s3"]
 

@@ -104,6 +104,7 @@ def test_a_structure_without_an_answer_says_why(tmp_path: Path) -> None:
     assert "CCO: None" in said(tmp_path, results(value=None))
 
 
+@pytest.mark.slow
 def test_the_demos_files_hold_what_they_say(tmp_path: Path) -> None:
     path, count = measured_sdf(tmp_path / "new" / "measured.sdf")
     found = list(Chem.SDMolSupplier(str(path)))

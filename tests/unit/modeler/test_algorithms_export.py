@@ -30,7 +30,7 @@ def test_the_exported_part_predicts_what_the_estimator_does_on_seen_and_unseen_r
 
 
 @every_classifier
-@pytest.mark.parametrize("classes", [3, 10])
+@pytest.mark.parametrize("classes", [3, pytest.param(10, marks=pytest.mark.slow)])
 def test_so_it_does_for_several_classes(algorithm: Algorithm, classes: int) -> None:
     estimator, x, _ = known(algorithm.code, classes)
     part = exported(algorithm, estimator, x.shape[1])
@@ -100,6 +100,7 @@ def test_an_algorithm_that_claims_any_block_gives_the_same_bits_in_blocks_and_on
         assert np.allclose(whole, single, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", ["randomforestclassifier", "randomforestregressor", "adaboostregressor"])
 def test_blocks_do_not_matter_to_as_many_trees_as_a_model_has_by_default(code: str) -> None:
     # onnxruntime sums in another order from 80 trees on, and where a tree has several outputs.

@@ -67,6 +67,7 @@ def test_every_group_is_whole_in_one_part_and_no_large_one_is_held_out(
     assert fold_sizes.max() <= max(1.1 * fold_sizes.mean(), fold_sizes.mean() + largest)
 
 
+@pytest.mark.slow
 @each_split
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.2, 0.5])
 def test_no_group_of_real_molecules_is_cut_and_the_parts_have_the_sizes_asked_for(
@@ -167,6 +168,7 @@ def test_samples_without_structures_are_the_callers_error(split: Split) -> None:
         split.partition(replace(nci(), scaffolds=None, ecfp4=None), 0.2, 5, 1)
 
 
+@pytest.mark.slow
 @each_split
 @pytest.mark.parametrize(
     ("name", "target", "classes"),

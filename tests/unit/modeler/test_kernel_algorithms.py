@@ -218,6 +218,7 @@ def test_a_class_of_one_molecule_is_a_class(code: str) -> None:
     assert np.allclose(found.sum(axis=1), 1.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", WITH_LIMIT)
 def test_with_every_molecule_as_a_landmark_what_is_beyond_the_limit_is_learned_as_well(
     code: str, monkeypatch: pytest.MonkeyPatch
@@ -244,6 +245,7 @@ def test_an_algorithm_whose_cost_grows_with_the_square_says_what_is_done_beyond(
     assert "landmarks" in algorithm.beyond
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", ON_MOLECULES)
 def test_the_part_of_the_bundle_is_the_same_with_any_number_of_threads(code: str) -> None:
     """Of enough rows for the linear algebra to be shared among threads."""
