@@ -86,6 +86,7 @@ bench: $(DEV) ## Measure against the rivals: hours (BENCH_ARGS=--quick: a look i
 clean: ## Remove what was installed and cached here; data in .local stays
 	rm -rf .venv .tools .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis \
 		.import_linter_cache .coverage .coverage.* dist
+	find bench common examples tests workers -name __pycache__ -prune -exec rm -rf {} +
 
 .tools/.installed: requirements/tools.txt
 	@for python in $(PYTHON); do \
