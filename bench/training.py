@@ -20,6 +20,7 @@ from bench.training_kept import Kept
 from bench.training_options import TrainingOptions, chosen_of
 from bench.training_ours import Ours, every, prepare
 from bench.training_outputs import Unseen, unseen
+from bench.training_refit import refit
 from bench.training_scores import VALIDATED, Scores
 from bench.training_sets import K_FOLD, SETS, Material, read
 from bench.training_standings import add_figures, choose, table
@@ -98,6 +99,7 @@ PARTS: Mapping[str, Callable[[TrainingOptions, Load, Report], None]] = {
     "intervals": intervals,
     "domain": domain,
     "cost": cost,
+    "refit": refit,
     "defaults": defaults,
 }
 

@@ -12,7 +12,7 @@ from bench.molecules import default_cache
 from bench.report import Options, parser
 from bench.training_sets import FIVE, SETS
 
-PARTS = ("scores", "intervals", "domain", "cost", "defaults")
+PARTS = ("scores", "intervals", "domain", "cost", "refit", "defaults")
 SPLITS = ("random", "scaffold")
 #: Fast, and among the best.
 METHOD = "lightgbm:ECFC+DESC"
@@ -62,7 +62,7 @@ def chosen_of(description: str, arguments: Sequence[str] | None = None) -> Train
     )
     made.add_argument("--chemprop-python", type=Path, help="a Python that has chemprop")
     made.add_argument(
-        "--method", default=METHOD, metavar="NAME", help=f"of the intervals and the domain ({METHOD})"
+        "--method", default=METHOD, metavar="NAME", help=f"of intervals, domain and refit ({METHOD})"
     )
     for split, number in _SPLITS_OF_INTERVALS.items():
         made.add_argument(
