@@ -125,13 +125,13 @@ CLASSIFIER = Algorithm(
     beyond=BEYOND,
 )
 #: Of all features, which scikit-learn tries, the trees become too much alike (Breiman: a third).
-_SHARE = 0.25
+_SHARE = 0.4
 REGRESSOR = Algorithm(
     code="randomforestregressor",
     family="randomforest",
     display_name="Random forest regressor",
     task=REGRESSION,
-    parameters=parameters_with(_SHARE, 200),
+    parameters=parameters_with(_SHARE, 150),
     build=grown(_Regressor, _SHARE),
     export=export_regressor,
     any_block=True,
