@@ -66,7 +66,6 @@ def test_every_algorithm_can_learn_forty_molecules_by_heart(algorithm: Algorithm
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 @every_algorithm
 def test_every_algorithm_finds_a_linear_law_as_well_as_ever_with_its_defaults(algorithm: Algorithm) -> None:
     figures = judged_on_the_law(algorithm)
