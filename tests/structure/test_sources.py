@@ -58,6 +58,7 @@ def test_every_python_file_stays_short() -> None:
     assert {path: n for path, n in lengths.items() if n > MAX_LINES and path not in GENERATED} == {}
 
 
+@pytest.mark.slow
 def test_no_program_can_run_code_from_data() -> None:
     found = [
         f"{path}:{line}: {what}" for path in python_files(*PROGRAMS) for line, what in unsafe(parsed(path))
@@ -209,6 +210,7 @@ def imported(*folders: str) -> Iterator[tuple[str, str]]:
             yield from ((str(path), t) for t in tops - sys.stdlib_module_names - {"molfleet", "workers"})
 
 
+@pytest.mark.slow
 def test_what_the_product_imports_is_declared() -> None:
     distributions, allowed = packages_distributions(), declared()
     missing = [

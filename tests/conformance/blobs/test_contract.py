@@ -54,6 +54,7 @@ def test_a_second_put_replaces_the_first_and_changes_the_tag(store: BlobStore, b
     assert store.stat(bucket, "x").etag == second.etag != first.etag
 
 
+@pytest.mark.slow
 def test_a_large_object_survives_the_round_trip(store: BlobStore, bucket: str, tmp_path: Path) -> None:
     data = Random(1).randbytes(1 << 20) * 40
     (tmp_path / "large").write_bytes(data)

@@ -56,6 +56,7 @@ def by_loop(query: Bits, reference: Bits) -> np.float32:
     return np.float32(len(a & b) / len(a | b)) if a | b else np.float32(0)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(queries=fingerprints, references=fingerprints, count=st.integers(1, 12), data=st.data())
 def test_the_nearest_of_other_groups_are_found_in_the_order_of_a_plain_loop(

@@ -58,6 +58,7 @@ def test_no_chunks_give_no_results() -> None:
     assert list(run_chunks([], numbers, 2, 5)) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("processes", [1, 2])
 def test_a_record_that_hangs_in_native_code_costs_only_itself(processes: int) -> None:
     def hangs(chunk: Chunk, report: Report) -> list[int]:
@@ -78,6 +79,7 @@ def test_a_record_that_hangs_in_native_code_costs_only_itself(processes: int) ->
     assert "0.2 s" in lost[13].message
 
 
+@pytest.mark.slow
 def test_a_slow_chunk_of_quick_records_is_not_cut_short() -> None:
     def slow(chunk: Chunk, report: Report) -> list[int]:
         for record in range(chunk.first_record, chunk.first_record + chunk.count):

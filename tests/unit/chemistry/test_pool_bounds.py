@@ -31,12 +31,14 @@ class Hangs:
         return chunk.first_record
 
 
+@pytest.mark.slow
 def test_a_timeout_names_the_step_that_took_too_long() -> None:
     (lost,) = (result for result in run_chunks(CHUNKS[:4], Hangs(), 1, 0.2) if isinstance(result, Lost))
     assert (lost.chunk.first_record, lost.code) == (1, RecordCode.TIMEOUT)
     assert lost.message == "ECFP_2048_2 took longer than the limit of 0.2 s."
 
 
+@pytest.mark.slow
 def test_the_limit_starts_anew_with_each_step() -> None:
     def slow(chunk: Chunk, report: Report) -> int:
         for step in range(5):
@@ -47,6 +49,7 @@ def test_the_limit_starts_anew_with_each_step() -> None:
     assert list(run_chunks(CHUNKS[:1], slow, 1, 0.4)) == [0]
 
 
+@pytest.mark.slow
 def test_the_other_processes_go_on_while_one_hangs() -> None:
     times: dict[int, float] = {}
 
@@ -63,6 +66,7 @@ def test_the_other_processes_go_on_while_one_hangs() -> None:
     assert sum(done > times[1] for done in times.values()) <= pool._QUEUED
 
 
+@pytest.mark.slow
 def test_results_that_wait_for_a_late_one_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool, "_WAITING_BYTES", 5000)
     taken = []

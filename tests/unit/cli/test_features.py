@@ -74,6 +74,7 @@ def test_a_wrong_option_is_refused_with_what_is_allowed_and_leaves_nothing(
     assert names(tmp_path) == ["mols.smi"]
 
 
+@pytest.mark.slow
 def test_what_is_printed_tells_the_counts_the_files_and_how_to_read_them(
     source: Path, tmp_path: Path
 ) -> None:

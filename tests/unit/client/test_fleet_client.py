@@ -183,6 +183,7 @@ async def test_waiting_ends_in_time_and_says_for_what(world: World) -> None:
             await client.run(command(), timeout_s=0.05)
 
 
+@pytest.mark.slow
 async def test_a_broker_that_goes_away_and_comes_back_costs_nothing(world: World) -> None:
     order = command()
     async with world.client() as client:

@@ -29,6 +29,7 @@ def test_the_exported_part_predicts_what_the_estimator_does_on_seen_and_unseen_r
     assert require_exact(algorithm, estimator, part, [x, unseen(x)]) < TOLERANCE / 5
 
 
+@pytest.mark.slow
 @every_classifier
 @pytest.mark.parametrize("classes", [3, pytest.param(10, marks=pytest.mark.slow)])
 def test_so_it_does_for_several_classes(algorithm: Algorithm, classes: int) -> None:

@@ -99,6 +99,7 @@ async def test_what_is_no_cancellation_is_passed_over(
     await until(lambda: why(cancellations, command.command_id) is not None)
 
 
+@pytest.mark.slow
 async def test_an_outage_is_outlived_and_nothing_is_missed(
     broker: MemoryBroker, cancellations: Cancellations
 ) -> None:

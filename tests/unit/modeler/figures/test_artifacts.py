@@ -27,6 +27,7 @@ def table(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(stream))
 
 
+@pytest.mark.slow
 def test_all_pictures_of_the_task_are_files_under_their_codes(tmp_path: Path) -> None:
     drawing = draw_pictures(tmp_path, values())
     assert [file.kind for file in drawing.files] == [
