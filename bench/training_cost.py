@@ -108,7 +108,7 @@ def measure(source: Source, ours: Ours, task: Task, threads: int, patience_s: fl
         stderr=subprocess.PIPE,
         text=True,
         cwd=ROOT,
-        env={**os.environ, **OPENMP},
+        env={**OPENMP, **os.environ},
     )
     try:
         with watching([process.pid], memory=True) as watched:

@@ -16,13 +16,14 @@ from bench.report import Figure, Report
 from bench.training_kept import Kept
 from bench.training_options import TrainingOptions
 from bench.training_ours import Ours, prepare
-from bench.training_scores import score_of
+from bench.training_scores import Round, score_of
 from bench.training_sets import SETS, Material
 
 
-def scored(ours: Ours, material: Material, split: str, seed: int, threads: int) -> dict[str, float]:
+def scored(ours: Ours, each: Round, threads: int) -> dict[str, float]:
     """The test score of `all` and of `folds`."""
-    prepared, partition = prepare(ours, material), material.partition(split, seed)
+    material, partition, seed = each.material, each.partition, each.seed
+    prepared = prepare(ours, material)
     (alone,) = prepared.outputs(partition.training, [partition.test], seed, threads)
     together = np.mean(
         [
@@ -38,7 +39,9 @@ def scored(ours: Ours, material: Material, split: str, seed: int, threads: int) 
 def refit(chosen: TrainingOptions, load: Callable[[str], Material], report: Report) -> None:
     ours, kept = Ours(*chosen.method.split(":")), Kept(chosen.keep / "refit.jsonl")
     found = {
-        (name, split): [_kept(chosen, kept, ours, load(name), split, seed) for seed in range(chosen.seeds)]
+        (name, split): [
+            _kept(chosen, kept, ours, Round(load(name), split, seed)) for seed in range(chosen.seeds)
+        ]
         for name in chosen.sets
         for split in chosen.splits
     }
@@ -63,21 +66,20 @@ def add_figures(
     )
 
 
-def _kept(
-    chosen: TrainingOptions, kept: Kept, ours: Ours, material: Material, split: str, seed: int
-) -> dict[str, Any]:
-    algorithm = ours.algorithm(material.of.task)
+def _kept(chosen: TrainingOptions, kept: Kept, ours: Ours, each: Round) -> dict[str, Any]:
+    public = each.material.of
+    algorithm = ours.algorithm(public.task)
     key = {
         "part": "refit",
-        "set": material.of.name,
-        "split": split,
-        "seed": seed,
+        "set": public.name,
+        "split": each.split,
+        "seed": each.seed,
         "method": ours.name,
         "parameters": repr(algorithm and algorithm.resolve({})),
-        "data": material.digest(material.partition(split, seed)),
+        "data": each.material.digest(each.partition),
     }
     if (found := kept.get(key)) is None:
-        say(f"{material.of.name}, {split}, seed {seed}, {ours.name}: all against folds")
-        found = scored(ours, material, split, seed, chosen.threads)
+        say(f"{public.name}, {each.split}, seed {each.seed}, {ours.name}: all against folds")
+        found = scored(ours, each, chosen.threads)
         kept.put(key, found)
     return found

@@ -27,6 +27,7 @@ ECFP4_BITS = 2048
 MAX_MOLECULES = 20_000
 #: So many training molecules next to each molecule are told with its figures.
 NEIGHBOURS = 8
+
 Bits = NDArray[np.uint8]
 Floats = NDArray[np.float64]
 
