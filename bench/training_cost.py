@@ -150,16 +150,17 @@ def _one(
         "threads": chosen.threads,
         "folds": _FOLDS[source.name],
     }
-    found = kept.get(key)
-    if found is None:
+
+    def run() -> dict[str, Any]:
         say(title)
-        try:
-            found = measure(source, ours, task, chosen.threads, chosen.patience_s)
-        except RunFailed as error:
-            report.notes.append(f"{title}: not measured: {error}")
-            say(report.notes[-1])
-            return
-        kept.put(key, found)
+        return measure(source, ours, task, chosen.threads, chosen.patience_s)
+
+    try:
+        found = kept.once(key, run)
+    except RunFailed as error:
+        report.notes.append(f"{title}: not measured: {error}")
+        say(report.notes[-1])
+        return
     gib = found["peak"] / 2**30
     outside = 100 * (1 - found["inside"] / found["seconds"])
     featurizing = 100 * found["stages"].get("featurize", 0.0) / found["seconds"]

@@ -28,12 +28,11 @@ from bench.report import Report
 from bench.training_kept import Kept
 from bench.training_options import TrainingOptions
 from bench.training_ours import Rows
-from bench.training_scores import score_of
+from bench.training_scores import Round, score_of
 from bench.training_sets import Material
 from workers.modeler.algorithms import ALGORITHMS
 from workers.modeler.algorithms.base import REGRESSION, Algorithm, FloatArray, Matrix, Run
 from workers.modeler.learners import Data, Learner
-from workers.modeler.splits import Partition
 
 #: What most people use: bits alone, and counts beside descriptors.
 FEATURES = ("ECFP", "ECFC+DESC")
@@ -97,42 +96,36 @@ Compared = Mapping[tuple[str, str], Sequence[tuple[Scored, Scored]]]
 class Place:
     """One split of one set with features of one sort, the same for all algorithms."""
 
-    material: Material
+    deal: Round
     features: str
     data: Data
-    split: str
-    seed: int
-
-    @cached_property
-    def partition(self) -> Partition:
-        return self.material.partition(self.split, self.seed)
 
     @cached_property
     def rows(self) -> Rows:
         """Those that are learned from."""
-        drawn = np.random.default_rng(self.seed).permutation(self.partition.training)
+        drawn = np.random.default_rng(self.deal.seed).permutation(self.deal.partition.training)
         return np.sort(drawn[:MOST])
 
     @cached_property
     def key(self) -> dict[str, Any]:
         return {
             "part": "defaults",
-            "set": self.material.of.name,
-            "split": self.split,
-            "seed": self.seed,
+            "set": self.deal.material.of.name,
+            "split": self.deal.split,
+            "seed": self.deal.seed,
             "features": self.features,
-            "data": f"{self.material.digest(self.partition)} {MOST}",
+            "data": f"{self.deal.material.digest(self.deal.partition)} {MOST}",
         }
 
 
 def measured(algorithm: Algorithm, given: Mapping[str, Any], place: Place) -> Scored:
     """With the hyper-parameters `given` over the defaults; CPU seconds of one thread."""
-    values, rows, test = place.material.values, place.rows, place.partition.test
+    values, rows, test = place.deal.material.values, place.rows, place.deal.partition.test
     learner = Learner(algorithm, algorithm.resolve(given))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         began = time.process_time()
-        fitted = learner.fit(place.data, rows, values[rows], Run(place.seed, 1))
+        fitted = learner.fit(place.data, rows, values[rows], Run(place.deal.seed, 1))
         seconds = time.process_time() - began
     score = score_of(algorithm.task, values[test], fitted.outputs(place.data, test))
     if algorithm.task == REGRESSION:
@@ -165,13 +158,13 @@ def _places(chosen: TrainingOptions, load: Callable[[str], Material]) -> Iterato
         material = load(name)
         data = Data(material.features(features), material.continuous(features))
         for split, seed in product(chosen.splits, range(chosen.seeds)):
-            yield Place(material, features, data, split, seed)
+            yield Place(Round(material, split, seed), features, data)
 
 
 def _compared(algorithm: Algorithm, places: Sequence[Place], kept: Kept) -> Compared:
     found = defaultdict(list)
     for place in places:
-        if place.material.of.task != algorithm.task:
+        if place.deal.material.of.task != algorithm.task:
             continue
         library = _kept(kept, of_library(algorithm), f"{algorithm.code}, the library's", place)
         ours = _kept(kept, algorithm, f"{algorithm.code} {algorithm.resolve({})}", place)
@@ -181,13 +174,14 @@ def _compared(algorithm: Algorithm, places: Sequence[Place], kept: Kept) -> Comp
 
 def _kept(kept: Kept, algorithm: Algorithm, made_of: str, place: Place) -> Scored:
     key = {**place.key, "made_of": made_of}
-    result = kept.get(key)
-    if result is None:
-        result = asdict(measured(algorithm, {}, place))
-        kept.put(key, result)
-        where = f"{key['set']}, {place.features}, {place.split}, seed {place.seed}"
-        say(f"{where}: {made_of}: {result['score']:.4f} ({result['seconds']:.1f} s)")
-    return Scored(**result)
+
+    def measure() -> dict[str, float]:
+        found = measured(algorithm, {}, place)
+        where = f"{key['set']}, {place.features}, {place.deal.split}, seed {place.deal.seed}"
+        say(f"{where}: {made_of}: {found.score:.4f} ({found.seconds:.1f} s)")
+        return asdict(found)
+
+    return Scored(**kept.once(key, measure))
 
 
 def table(found: Mapping[str, Compared], splits: Sequence[str]) -> list[str]:

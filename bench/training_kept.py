@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,14 @@ class Kept:
 
     def get(self, key: Key) -> dict[str, Any] | None:
         return self._results.get(_name(key))
+
+    def once(self, key: Key, measure: Callable[[], Mapping[str, Any]]) -> dict[str, Any]:
+        """The result that is kept, or else that of `measure`, which is kept from now on."""
+        found = self.get(key)
+        if found is None:
+            found = dict(measure())
+            self.put(key, found)
+        return found
 
     def put(self, key: Key, result: Mapping[str, Any]) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)

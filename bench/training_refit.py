@@ -78,8 +78,9 @@ def _kept(chosen: TrainingOptions, kept: Kept, ours: Ours, each: Round) -> dict[
         "parameters": repr(algorithm and algorithm.resolve({})),
         "data": each.material.digest(each.partition),
     }
-    if (found := kept.get(key)) is None:
+
+    def measure() -> dict[str, float]:
         say(f"{public.name}, {each.split}, seed {each.seed}, {ours.name}: all against folds")
-        found = scored(ours, each, chosen.threads)
-        kept.put(key, found)
-    return found
+        return scored(ours, each, chosen.threads)
+
+    return kept.once(key, measure)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 import pytest
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.linear_model import ElasticNet, LogisticRegression, Ridge
 from sklearn.naive_bayes import BernoulliNB
 
-from workers.modeler.algorithms import ALGORITHMS
+from workers.modeler.algorithms import ALGORITHMS, ada_boost, gradient_boosting
 from workers.modeler.algorithms.base import Run
 from workers.modeler.algorithms.naive_bayes import BinnedNaiveBayes
 from workers.modeler.metrics import evaluate
@@ -140,16 +142,46 @@ def test_a_forest_of_many_rows_draws_them_for_each_tree_and_one_of_few_is_the_li
         assert all(member.tree_.n_node_samples[0] <= 40 for member in drawn.estimators_)
 
 
+def test_a_boosted_tree_of_values_is_grown_on_so_many_of_the_rows_that_are_drawn_for_it() -> None:
+    ours = ALGORITHMS.get("adaboostregressor")
+    x = np.random.default_rng(0).normal(size=(30_000, 1)).astype(np.float32)
+    for count, expected in ((1_000, 1_000), (30_000, ada_boost.ROWS_PER_TREE)):
+        model = ours.fit(x[:count], x[:count, 0], ours.resolve({"n_estimators": 2}), Run(3, 1))
+        assert {int(one.tree_.n_node_samples[0]) for one in model.estimators_} == {expected}
+
+
+@pytest.mark.parametrize("code", ["gradientboostingregressor", "gradientboostingclassifier"])
+def test_a_round_of_boosting_sees_a_part_of_the_rows_and_of_many_rows_so_many(code: str) -> None:
+    ours = ALGORITHMS.get(code)
+    x = np.random.default_rng(0).normal(size=(30_000, 1)).astype(np.float32)
+    y = x[:, 0] > 0
+    for count, given, expected in (
+        (1_000, {}, 700),
+        (30_000, {}, gradient_boosting.ROWS_PER_ROUND),
+        (30_000, {"subsample": 0.9}, 27_000),
+    ):
+        parameters = ours.resolve({"n_estimators": 2, **given})
+        model = ours.fit(x[:count], y[:count].astype(int), parameters, Run(3, 1))
+        assert {int(one.tree_.n_node_samples[0]) for one in model.estimators_[:, 0]} == {expected}
+
+
 @pytest.mark.parametrize(
     ("code", "share"),
-    [("randomforestregressor", 0.4), ("extratreesregressor", 0.35), ("gradientboostingregressor", 0.1)],
+    [
+        ("adaboostregressor", 0.2),
+        ("randomforestregressor", 0.4),
+        ("extratreesregressor", 0.35),
+        ("gradientboostingregressor", 0.1),
+    ],
 )
 def test_a_split_tries_a_share_of_many_features_and_all_of_a_few(code: str, share: float) -> None:
     ours = ALGORITHMS.get(code)
-    tried = {
-        width: ours.build(ours.resolve({}), Run(3, 1, np.zeros(width, np.bool_))).max_features
-        for width in (8, 40, 2048)
-    }
-    assert tried == {8: 1.0, 40: 0.8, 2048: share}
-    given = ours.build(ours.resolve({"max_features": "sqrt"}), Run(3, 1, np.zeros(8, np.bool_)))
-    assert given.max_features == "sqrt"
+
+    def tried(width: int, **given: str) -> float | str:
+        built = ours.build(ours.resolve(given), Run(3, 1, np.zeros(width, np.bool_)))
+        return cast(
+            "float | str", (built if hasattr(built, "max_features") else built.estimator).max_features
+        )
+
+    assert [tried(width) for width in (8, 40, 2048)] == [1.0, 0.8, share]
+    assert tried(8, max_features="sqrt") == "sqrt"
