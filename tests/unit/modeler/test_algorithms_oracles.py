@@ -185,3 +185,13 @@ def test_a_split_tries_a_share_of_many_features_and_all_of_a_few(code: str, shar
 
     assert [tried(width) for width in (8, 40, 2048)] == [1.0, 0.8, share]
     assert tried(8, max_features="sqrt") == "sqrt"
+
+
+def test_random_splits_try_more_features_where_there_are_descriptors() -> None:
+    ours = ALGORITHMS.get("extratreesregressor")
+    mixed = np.arange(2_000) < 200
+    tried = [
+        ours.build(ours.resolve({}), Run(3, 1, continuous)).max_features
+        for continuous in (mixed, mixed[200:], mixed[:200])
+    ]
+    assert tried == [0.6, 0.35, 0.6]

@@ -30,22 +30,22 @@ CLASSIFIER = Algorithm(
     family="extratrees",
     display_name="Extra trees classifier",
     task=CLASSIFICATION,
-    parameters=(*parameters_with(None, 300), CLASS_WEIGHT),
+    parameters=(*parameters_with(300), CLASS_WEIGHT),
     build=grown(_Classifier),
     export=export_classifier,
     any_block=True,
     max_records=ROWS_PER_TREE,
     beyond=BEYOND,
 )
-#: Fewer are better for bits alone, more beside descriptors.
-_SHARE = 0.35
+#: Trees that try all bits are too much alike, since a bit has one threshold; a descriptor has many.
+_SHARE, _AMONG_DESCRIPTORS = 0.35, 0.6
 REGRESSOR = Algorithm(
     code="extratreesregressor",
     family="extratrees",
     display_name="Extra trees regressor",
     task=REGRESSION,
-    parameters=parameters_with(_SHARE, 150),
-    build=grown(_Regressor, _SHARE),
+    parameters=parameters_with(150, _SHARE, _AMONG_DESCRIPTORS),
+    build=grown(_Regressor, _SHARE, _AMONG_DESCRIPTORS),
     export=export_regressor,
     any_block=True,
     max_records=ROWS_PER_TREE,

@@ -26,14 +26,16 @@ CLASS_WEIGHT = Parameter(
 )
 
 
-def parameters_with(share: float | None, n_estimators: int) -> tuple[Parameter, ...]:
-    """The hyper-parameters of a forest; `share` as `split_share` has it."""
+def parameters_with(
+    n_estimators: int, share: float | None = None, among_descriptors: float | None = None
+) -> tuple[Parameter, ...]:
+    """The hyper-parameters of a forest; the shares as `split_share` has them."""
     return (
         Parameter("n_estimators", "integer", n_estimators, "Trees.", 1, 10_000),
         Parameter("max_depth", "integer", None, "Greatest depth of a tree; null: no limit.", 1, 1_000),
         Parameter("min_samples_split", "integer", 2, "Fewest rows that are split.", 2, 1_000_000),
         Parameter("min_samples_leaf", "integer", 1, "Fewest rows in a leaf.", 1, 1_000_000),
-        split_share(share),
+        split_share(share, among_descriptors),
         Parameter(
             "max_samples",
             "integer",
@@ -45,13 +47,11 @@ def parameters_with(share: float | None, n_estimators: int) -> tuple[Parameter, 
     )
 
 
-def _arguments(parameters: Mapping[str, Any], share: float | None, run: Run) -> dict[str, Any]:
-    """`parameters` as scikit-learn has them, `max_samples` aside."""
+def _arguments(parameters: Mapping[str, Any], run: Run) -> dict[str, Any]:
+    """`parameters` as scikit-learn has them, `max_samples` and a share by default aside."""
     given = {name: value for name, value in parameters.items() if name != "max_samples"}
     if "class_weight" in given:
         given["class_weight"] = class_weights.class_weight(parameters)
-    if share is not None and given["max_features"] is None:
-        given["max_features"] = at_least(share, run)
     return {**given, "random_state": run.seed, "n_jobs": run.threads}
 
 
@@ -81,11 +81,16 @@ class _Regressor(Forest, RandomForestRegressor):  # type: ignore[misc]
     pass
 
 
-def grown(kind: type[Forest], share: float | None = None) -> Callable[[Mapping[str, Any], Run], Any]:
-    """The `build` of an algorithm that is a forest of this kind; `share` as its parameters have it."""
+def grown(
+    kind: type[Forest], share: float | None = None, among_descriptors: float | None = None
+) -> Callable[[Mapping[str, Any], Run], Any]:
+    """The `build` of an algorithm that is a forest of this kind; the shares as its parameters have them."""
 
     def build(parameters: Mapping[str, Any], run: Run) -> Any:
-        return kind(**_arguments(parameters, share, run)).at_most(parameters["max_samples"])
+        arguments = _arguments(parameters, run)
+        if share is not None and arguments["max_features"] is None:
+            arguments["max_features"] = at_least(share, run, among_descriptors)
+        return kind(**arguments).at_most(parameters["max_samples"])
 
     return build
 
@@ -117,7 +122,7 @@ CLASSIFIER = Algorithm(
     family="randomforest",
     display_name="Random forest classifier",
     task=CLASSIFICATION,
-    parameters=(*parameters_with(None, 300), CLASS_WEIGHT),
+    parameters=(*parameters_with(300), CLASS_WEIGHT),
     build=grown(_Classifier),
     export=export_classifier,
     any_block=True,
@@ -131,7 +136,7 @@ REGRESSOR = Algorithm(
     family="randomforest",
     display_name="Random forest regressor",
     task=REGRESSION,
-    parameters=parameters_with(_SHARE, 150),
+    parameters=parameters_with(150, _SHARE),
     build=grown(_Regressor, _SHARE),
     export=export_regressor,
     any_block=True,
