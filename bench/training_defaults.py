@@ -150,7 +150,7 @@ def defaults(chosen: TrainingOptions, load: Callable[[str], Material], report: R
         f"default hyper-parameters, the library's / ours, at most {MOST} training molecules, "
         f"{chosen.seeds} seeds: RMSE in standard deviations or AUC, mean over sets and seeds; CPU seconds"
     )
-    report.notes += table(found, chosen.splits)
+    report.notes += table({code: compared for code, compared in found.items() if compared}, chosen.splits)
 
 
 def _places(chosen: TrainingOptions, load: Callable[[str], Material]) -> Iterator[Place]:
@@ -168,7 +168,7 @@ def _compared(algorithm: Algorithm, places: Sequence[Place], kept: Kept) -> Comp
             continue
         library = _kept(kept, of_library(algorithm), f"{algorithm.code}, the library's", place)
         ours = _kept(kept, algorithm, f"{algorithm.code} {algorithm.resolve({})}", place)
-        found[place.features, place.split].append((library, ours))
+        found[place.features, place.deal.split].append((library, ours))
     return found
 
 

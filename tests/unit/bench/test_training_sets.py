@@ -9,7 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bench.report import Report
+from bench.training_defaults import defaults
 from bench.training_intervals import held
+from bench.training_options import chosen_of
 from bench.training_ours import Ours
 from bench.training_outputs import unseen
 from bench.training_scores import score_of
@@ -50,6 +53,22 @@ def test_columns_of_fingerprints_and_descriptors_are_told_apart(material: Materi
     assert both.shape == (material.features("ECFC+DESC").shape[1],)
     assert not both[:2048].any()
     assert both[2048:].all()
+
+
+def test_defaults_are_compared_where_there_is_a_set_of_the_task_and_each_pair_once(
+    material: Material, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = ("--keep", str(tmp_path), "--sets", "freesolv", "--splits", "random", "--seeds", "2")
+    chosen = chosen_of("", [*told, "--contestants", "ridge*", "logistic*"])
+    reports = [Report("defaults"), Report("defaults")]
+    defaults(chosen, lambda _: material, reports[0])
+    monkeypatch.setattr("bench.training_defaults.measured", None)
+    defaults(chosen, lambda _: material, reports[1])
+    assert reports[0].notes == reports[1].notes
+    rows = [note for note in reports[0].notes if note.startswith("| `")]
+    (ridge,) = rows
+    assert ridge.startswith("| `ridgeregression` |")
+    assert " of 4 " in ridge
 
 
 def test_scores_and_coverage_are_those_that_the_handler_reports(material: Material, tmp_path: Path) -> None:
