@@ -16,8 +16,7 @@ from workers.modeler.algorithms.class_weights import CLASS_WEIGHT, weighted
 from workers.modeler.algorithms.column_shares import at_least, split_share
 from workers.modeler.algorithms.onnx_graphs import Graph
 
-#: Rows that a tree of values is grown on at most: the time of a training that grows with all of 100,000
-#: molecules is hours.
+#: Rows that a tree of values is grown on at most: they bound its time, which 100 trees take one by one.
 ROWS_PER_TREE = 20_000
 
 
