@@ -13,21 +13,20 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from workers.modeler.algorithms import onnx_trees
 from workers.modeler.algorithms.base import CLASSIFICATION, REGRESSION, Algorithm, Parameter, Run
 from workers.modeler.algorithms.class_weights import CLASS_WEIGHT, weighted
-from workers.modeler.algorithms.column_shares import at_least, split_share
+from workers.modeler.algorithms.column_shares import SQUARE_ROOT, SplitShare
 from workers.modeler.algorithms.onnx_graphs import Graph
 
 #: Rows that a tree of values is grown on at most: they bound its time, which 100 trees take one by one.
 ROWS_PER_TREE = 20_000
 
 
-def _parameters(n_estimators: int, max_depth: int, share: float | None) -> tuple[Parameter, ...]:
-    """`share` as `split_share` has it."""
+def _parameters(n_estimators: int, max_depth: int, max_features: Parameter) -> tuple[Parameter, ...]:
     return (
         Parameter("n_estimators", "integer", n_estimators, "Trees at most.", 1, 5_000),
         Parameter("learning_rate", "number", 1.0, "Weight of each round.", 1e-5, 10.0),
         Parameter("max_depth", "integer", max_depth, "Greatest depth of a tree.", 1, 100),
         Parameter("min_samples_leaf", "integer", 1, "Fewest rows in a leaf.", 1, 1_000_000),
-        split_share(share),
+        max_features,
     )
 
 
@@ -79,10 +78,9 @@ def _classifier(parameters: Mapping[str, Any], run: Run) -> Any:
 
 
 def _regressor(parameters: Mapping[str, Any], run: Run) -> Any:
-    arguments = _tree_arguments(parameters)
-    if arguments["max_features"] is None:
-        arguments["max_features"] = at_least(_SHARE, run)
-    return AdaBoostRegressor(_Tree(**arguments), loss=parameters["loss"], **_arguments(parameters, run))
+    tree = _Tree(**_tree_arguments(parameters))
+    tree.set_params(max_features=_SHARE.tried(parameters["max_features"], run))
+    return AdaBoostRegressor(tree, loss=parameters["loss"], **_arguments(parameters, run))
 
 
 def _export_classifier(model: Any, n_features: int) -> bytes:
@@ -122,20 +120,20 @@ CLASSIFIER = Algorithm(
     family="decisiontree",
     display_name="AdaBoost classifier",
     task=CLASSIFICATION,
-    parameters=(*_parameters(200, 3, None), CLASS_WEIGHT),
+    parameters=(*_parameters(200, 3, SQUARE_ROOT), CLASS_WEIGHT),
     build=_classifier,
     export=_export_classifier,
     any_block=True,
     aliases=("decisiontreeclassifier",),
 )
 # As for gradient boosting: the square root of the features misses the few that tell nearly all.
-_SHARE = 0.2
+_SHARE = SplitShare(0.2)
 REGRESSOR = Algorithm(
     code="adaboostregressor",
     family="decisiontree",
     display_name="AdaBoost regressor",
     task=REGRESSION,
-    parameters=(*_parameters(100, 12, _SHARE), _LOSS),
+    parameters=(*_parameters(100, 12, _SHARE.parameter), _LOSS),
     build=_regressor,
     export=_export_regressor,
     any_block=True,

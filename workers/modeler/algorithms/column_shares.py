@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from workers.modeler.algorithms.base import Parameter, Run
 
 _SHARE, _LEAST = 0.3, 32
-
+_TRIED = "Features tried at each split: a fraction of all, their square root or logarithm"
+SQUARE_ROOT = Parameter("max_features", "number", "sqrt", f"{_TRIED}.", 1e-6, 1.0, ("sqrt", "log2"))
 COLUMN_SHARE = Parameter(
     "colsample_bytree",
     "number",
@@ -18,27 +20,37 @@ COLUMN_SHARE = Parameter(
 )
 
 
-def split_share(share: float | None, among_descriptors: float | None = None) -> Parameter:
-    """By default `share` of all features, or `among_descriptors` where there are any besides bits and
-    counts, but at least _LEAST; None: their square root."""
-    doc = "Features tried at each split: a fraction of all, their square root or logarithm"
-    if share is not None:
-        other = "" if among_descriptors is None else f" ({among_descriptors:g} where there are descriptors)"
-        doc += f"; null: {share:g}{other}, but at least {_LEAST} features"
-    doc += "."
-    default = "sqrt" if share is None else None
-    return Parameter("max_features", "number", default, doc, 1e-6, 1.0, ("sqrt", "log2"))
+@dataclass(frozen=True, slots=True)
+class SplitShare:
+    """Of all features, how many a split tries by default: `alone` where all are bits or counts, and
+    `among_descriptors` (None: the same) where there are others too; at least _LEAST of them."""
+
+    alone: float
+    among_descriptors: float | None = None
+
+    @property
+    def parameter(self) -> Parameter:
+        default = f"{self.alone:g}"
+        if self.among_descriptors is not None:
+            default += f" ({self.among_descriptors:g} where there are descriptors)"
+        doc = f"{_TRIED}; null: {default}, but at least {_LEAST} features."
+        return Parameter("max_features", "number", None, doc, 1e-6, 1.0, ("sqrt", "log2"))
+
+    def tried(self, given: Any, run: Run) -> Any:
+        """As scikit-learn has it, `given` or the default."""
+        if given is not None:
+            return given
+        mixed = run.continuous is not None and bool(run.continuous.any())
+        share = self.among_descriptors if mixed else None
+        return _at_least(self.alone if share is None else share, run)
 
 
 def column_share(given: float | None, run: Run) -> dict[str, Any]:
     """As LightGBM and XGBoost have it."""
-    return {"colsample_bytree": at_least(_SHARE, run) if given is None else given}
+    return {"colsample_bytree": _at_least(_SHARE, run) if given is None else given}
 
 
-def at_least(share: float, run: Run, among_descriptors: float | None = None) -> float:
-    """The greater of the share, as `split_share` has it, and what makes _LEAST features; where nothing is
-    known of them, all."""
-    if among_descriptors is not None and run.continuous is not None and run.continuous.any():
-        share = among_descriptors
+def _at_least(share: float, run: Run) -> float:
+    """The greater of `share` and what makes _LEAST features; where nothing is known of them, all."""
     width = _LEAST if run.continuous is None else len(run.continuous)
     return min(1.0, max(share, _LEAST / max(width, 1)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
 
 from workers.modeler.algorithms.base import CLASSIFICATION, REGRESSION, Algorithm
+from workers.modeler.algorithms.column_shares import SQUARE_ROOT, SplitShare
 from workers.modeler.algorithms.random_forest import (
     BEYOND,
     CLASS_WEIGHT,
@@ -30,7 +31,7 @@ CLASSIFIER = Algorithm(
     family="extratrees",
     display_name="Extra trees classifier",
     task=CLASSIFICATION,
-    parameters=(*parameters_with(300), CLASS_WEIGHT),
+    parameters=(*parameters_with(300, SQUARE_ROOT), CLASS_WEIGHT),
     build=grown(_Classifier),
     export=export_classifier,
     any_block=True,
@@ -38,14 +39,14 @@ CLASSIFIER = Algorithm(
     beyond=BEYOND,
 )
 #: Trees that try all bits are too much alike, since a bit has one threshold; a descriptor has many.
-_SHARE, _AMONG_DESCRIPTORS = 0.35, 0.6
+_SHARE = SplitShare(0.35, among_descriptors=0.6)
 REGRESSOR = Algorithm(
     code="extratreesregressor",
     family="extratrees",
     display_name="Extra trees regressor",
     task=REGRESSION,
-    parameters=parameters_with(150, _SHARE, _AMONG_DESCRIPTORS),
-    build=grown(_Regressor, _SHARE, _AMONG_DESCRIPTORS),
+    parameters=parameters_with(150, _SHARE.parameter),
+    build=grown(_Regressor, _SHARE),
     export=export_regressor,
     any_block=True,
     max_records=ROWS_PER_TREE,

@@ -11,7 +11,7 @@ from sklearn.ensemble import GradientBoostingClassifier, GradientBoostingRegress
 from workers.modeler.algorithms import onnx_trees
 from workers.modeler.algorithms.base import CLASSIFICATION, REGRESSION, Algorithm, Parameter, Run
 from workers.modeler.algorithms.class_weights import CLASS_WEIGHT, weighted
-from workers.modeler.algorithms.column_shares import at_least, split_share
+from workers.modeler.algorithms.column_shares import SQUARE_ROOT, SplitShare
 
 #: Rows that a round sees at most where the command does not say: of 80,000, the usual part took three
 #: times as long. Rounds are many, so that all rows are seen.
@@ -31,7 +31,7 @@ _PARAMETERS = (
         1.0,
     ),
 )
-_SHARE = 0.1
+_SHARE = SplitShare(0.1)
 _REFUSED = {
     "init": "the first guess is the prior or the mean, as the exported model has it",
     "loss": "it is the log loss or the squared error, as the exported model and its intervals assume",
@@ -68,8 +68,7 @@ def _classifier(parameters: Mapping[str, Any], run: Run) -> Any:
 
 def _regressor(parameters: Mapping[str, Any], run: Run) -> Any:
     arguments = _arguments(parameters, run)
-    if arguments["max_features"] is None:
-        arguments["max_features"] = at_least(_SHARE, run)
+    arguments["max_features"] = _SHARE.tried(arguments["max_features"], run)
     return _Regressor(**arguments)
 
 
@@ -96,7 +95,7 @@ CLASSIFIER = Algorithm(
     family="gradientboosting",
     display_name="Gradient boosting classifier",
     task=CLASSIFICATION,
-    parameters=(*_PARAMETERS, split_share(None), CLASS_WEIGHT),
+    parameters=(*_PARAMETERS, SQUARE_ROOT, CLASS_WEIGHT),
     build=_classifier,
     export=_export_classifier,
     refused=_REFUSED,
@@ -110,7 +109,7 @@ REGRESSOR = Algorithm(
     family="gradientboosting",
     display_name="Gradient boosting regressor",
     task=REGRESSION,
-    parameters=(*_PARAMETERS, split_share(_SHARE)),
+    parameters=(*_PARAMETERS, _SHARE.parameter),
     build=_regressor,
     export=_export_regressor,
     refused=_REFUSED,

@@ -10,7 +10,7 @@ from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
 from workers.modeler.algorithms import class_weights, onnx_trees
 from workers.modeler.algorithms.base import CLASSIFICATION, REGRESSION, Algorithm, Parameter, Run
-from workers.modeler.algorithms.column_shares import at_least, split_share
+from workers.modeler.algorithms.column_shares import SQUARE_ROOT, SplitShare
 
 #: Rows that a tree sees at most where the command does not say: trees of all of 100,000 molecules make
 #: models of hundreds of megabytes, and are hardly better.
@@ -26,16 +26,14 @@ CLASS_WEIGHT = Parameter(
 )
 
 
-def parameters_with(
-    n_estimators: int, share: float | None = None, among_descriptors: float | None = None
-) -> tuple[Parameter, ...]:
-    """The hyper-parameters of a forest; the shares as `split_share` has them."""
+def parameters_with(n_estimators: int, max_features: Parameter) -> tuple[Parameter, ...]:
+    """The hyper-parameters of a forest."""
     return (
         Parameter("n_estimators", "integer", n_estimators, "Trees.", 1, 10_000),
         Parameter("max_depth", "integer", None, "Greatest depth of a tree; null: no limit.", 1, 1_000),
         Parameter("min_samples_split", "integer", 2, "Fewest rows that are split.", 2, 1_000_000),
         Parameter("min_samples_leaf", "integer", 1, "Fewest rows in a leaf.", 1, 1_000_000),
-        split_share(share, among_descriptors),
+        max_features,
         Parameter(
             "max_samples",
             "integer",
@@ -47,11 +45,13 @@ def parameters_with(
     )
 
 
-def _arguments(parameters: Mapping[str, Any], run: Run) -> dict[str, Any]:
-    """`parameters` as scikit-learn has them, `max_samples` and a share by default aside."""
+def _arguments(parameters: Mapping[str, Any], share: SplitShare | None, run: Run) -> dict[str, Any]:
+    """`parameters` as scikit-learn has them, `max_samples` aside."""
     given = {name: value for name, value in parameters.items() if name != "max_samples"}
     if "class_weight" in given:
         given["class_weight"] = class_weights.class_weight(parameters)
+    if share is not None:
+        given["max_features"] = share.tried(given["max_features"], run)
     return {**given, "random_state": run.seed, "n_jobs": run.threads}
 
 
@@ -81,16 +81,11 @@ class _Regressor(Forest, RandomForestRegressor):  # type: ignore[misc]
     pass
 
 
-def grown(
-    kind: type[Forest], share: float | None = None, among_descriptors: float | None = None
-) -> Callable[[Mapping[str, Any], Run], Any]:
-    """The `build` of an algorithm that is a forest of this kind; the shares as its parameters have them."""
+def grown(kind: type[Forest], share: SplitShare | None = None) -> Callable[[Mapping[str, Any], Run], Any]:
+    """The `build` of an algorithm that is a forest of this kind."""
 
     def build(parameters: Mapping[str, Any], run: Run) -> Any:
-        arguments = _arguments(parameters, run)
-        if share is not None and arguments["max_features"] is None:
-            arguments["max_features"] = at_least(share, run, among_descriptors)
-        return kind(**arguments).at_most(parameters["max_samples"])
+        return kind(**_arguments(parameters, share, run)).at_most(parameters["max_samples"])
 
     return build
 
@@ -122,7 +117,7 @@ CLASSIFIER = Algorithm(
     family="randomforest",
     display_name="Random forest classifier",
     task=CLASSIFICATION,
-    parameters=(*parameters_with(300), CLASS_WEIGHT),
+    parameters=(*parameters_with(300, SQUARE_ROOT), CLASS_WEIGHT),
     build=grown(_Classifier),
     export=export_classifier,
     any_block=True,
@@ -130,13 +125,13 @@ CLASSIFIER = Algorithm(
     beyond=BEYOND,
 )
 #: Of all features, which scikit-learn tries, the trees become too much alike (Breiman: a third).
-_SHARE = 0.4
+_SHARE = SplitShare(0.4)
 REGRESSOR = Algorithm(
     code="randomforestregressor",
     family="randomforest",
     display_name="Random forest regressor",
     task=REGRESSION,
-    parameters=parameters_with(150, _SHARE),
+    parameters=parameters_with(150, _SHARE.parameter),
     build=grown(_Regressor, _SHARE),
     export=export_regressor,
     any_block=True,
