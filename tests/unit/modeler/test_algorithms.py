@@ -14,7 +14,7 @@ from workers.modeler.metrics import evaluate
 #: Log loss or RMSE on 100 rows of the law y = 3 x1 - 2 x2, learned from 300 with all defaults and seed 7.
 #: Another value means another model: of new defaults, or of another release of a library.
 REFERENCE: dict[str, float] = {
-    "naivebayesclassifier": 0.3533,
+    "naivebayesclassifier": 0.3432,
     "logisticregression": 0.3106,
     "ridgeregression": 0.0365,
     "elasticnetclassifier": 0.2467,

@@ -181,7 +181,7 @@ CLASSIFIER = Algorithm(
     display_name="Naive Bayes",
     task=CLASSIFICATION,
     parameters=(
-        Parameter("alpha", "number", 1.0, "Rows added to each bin of a column in each class.", 1e-9, 1e6),
+        Parameter("alpha", "number", 0.2, "Rows added to each bin of a column in each class.", 1e-9, 1e6),
         Parameter("bins", "integer", 16, "Bins of a descriptor, as many rows in each.", 2, 256),
         Parameter(
             "temperature",
