@@ -142,6 +142,7 @@ def _one(
     chosen: TrainingOptions, source: Source, ours: Ours, task: Task, kept: Kept, report: Report
 ) -> None:
     title = f"{source.name} ({source.records:,}), {ours.name}"
+    algorithm = ours.algorithm(task)
     key = {
         "part": "cost",
         "source": source.name,
@@ -149,6 +150,7 @@ def _one(
         "method": ours.name,
         "threads": chosen.threads,
         "folds": _FOLDS[source.name],
+        "parameters": repr(algorithm and algorithm.resolve({})),
     }
 
     def run() -> dict[str, Any]:
