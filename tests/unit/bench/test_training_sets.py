@@ -55,6 +55,7 @@ def test_columns_of_fingerprints_and_descriptors_are_told_apart(material: Materi
     assert both[2048:].all()
 
 
+@pytest.mark.slow
 def test_defaults_are_compared_where_there_is_a_set_of_the_task_and_each_pair_once(
     material: Material, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

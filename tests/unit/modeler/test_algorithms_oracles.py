@@ -142,6 +142,7 @@ def test_a_forest_of_many_rows_draws_them_for_each_tree_and_one_of_few_is_the_li
         assert all(member.tree_.n_node_samples[0] <= 40 for member in drawn.estimators_)
 
 
+@pytest.mark.slow
 def test_a_boosted_tree_of_values_is_grown_on_so_many_of_the_rows_that_are_drawn_for_it() -> None:
     ours = ALGORITHMS.get("adaboostregressor")
     x = np.random.default_rng(0).normal(size=(30_000, 1)).astype(np.float32)
@@ -150,6 +151,7 @@ def test_a_boosted_tree_of_values_is_grown_on_so_many_of_the_rows_that_are_drawn
         assert {int(one.tree_.n_node_samples[0]) for one in model.estimators_} == {expected}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", ["gradientboostingregressor", "gradientboostingclassifier"])
 def test_a_round_of_boosting_sees_a_part_of_the_rows_and_of_many_rows_so_many(code: str) -> None:
     ours = ALGORITHMS.get(code)
