@@ -78,9 +78,9 @@ def _classifier(parameters: Mapping[str, Any], run: Run) -> Any:
 
 
 def _regressor(parameters: Mapping[str, Any], run: Run) -> Any:
-    tree = _Tree(**_tree_arguments(parameters))
-    tree.set_params(max_features=_SHARE.tried(parameters["max_features"], run))
-    return AdaBoostRegressor(tree, loss=parameters["loss"], **_arguments(parameters, run))
+    of_tree = _tree_arguments(parameters)
+    of_tree["max_features"] = _SHARE.tried(of_tree["max_features"], run)
+    return AdaBoostRegressor(_Tree(**of_tree), loss=parameters["loss"], **_arguments(parameters, run))
 
 
 def _export_classifier(model: Any, n_features: int) -> bytes:

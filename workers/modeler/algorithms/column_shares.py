@@ -8,8 +8,6 @@ from typing import Any
 from workers.modeler.algorithms.base import Parameter, Run
 
 _SHARE, _LEAST = 0.3, 32
-_TRIED = "Features tried at each split: a fraction of all, their square root or logarithm"
-SQUARE_ROOT = Parameter("max_features", "number", "sqrt", f"{_TRIED}.", 1e-6, 1.0, ("sqrt", "log2"))
 COLUMN_SHARE = Parameter(
     "colsample_bytree",
     "number",
@@ -18,6 +16,14 @@ COLUMN_SHARE = Parameter(
     0.001,
     1.0,
 )
+
+
+def _max_features(default: str | None, told: str = "") -> Parameter:
+    doc = f"Features tried at each split: a fraction of all, their square root or logarithm{told}."
+    return Parameter("max_features", "number", default, doc, 1e-6, 1.0, ("sqrt", "log2"))
+
+
+SQUARE_ROOT = _max_features("sqrt")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +39,16 @@ class SplitShare:
         default = f"{self.alone:g}"
         if self.among_descriptors is not None:
             default += f" ({self.among_descriptors:g} where there are descriptors)"
-        doc = f"{_TRIED}; null: {default}, but at least {_LEAST} features."
-        return Parameter("max_features", "number", None, doc, 1e-6, 1.0, ("sqrt", "log2"))
+        return _max_features(None, f"; null: {default}, but at least {_LEAST} features")
 
     def tried(self, given: Any, run: Run) -> Any:
         """As scikit-learn has it, `given` or the default."""
         if given is not None:
             return given
-        mixed = run.continuous is not None and bool(run.continuous.any())
-        share = self.among_descriptors if mixed else None
-        return _at_least(self.alone if share is None else share, run)
+        share = self.alone
+        if self.among_descriptors is not None and run.continuous is not None and run.continuous.any():
+            share = self.among_descriptors
+        return _at_least(share, run)
 
 
 def column_share(given: float | None, run: Run) -> dict[str, Any]:

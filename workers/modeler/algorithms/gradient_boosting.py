@@ -17,6 +17,8 @@ from workers.modeler.algorithms.column_shares import SQUARE_ROOT, SplitShare
 #: times as long. Rounds are many, so that all rows are seen.
 ROWS_PER_ROUND = 20_000
 _SUBSAMPLE = 0.7
+_MAX_RECORDS = int(ROWS_PER_ROUND / _SUBSAMPLE)
+_BEYOND = f"beyond, each round sees {ROWS_PER_ROUND:,} of them, drawn anew"
 _PARAMETERS = (
     Parameter("n_estimators", "integer", 500, "Boosting rounds.", 1, 20_000),
     Parameter("learning_rate", "number", 0.05, "Weight of each round.", 1e-5, 1.0),
@@ -100,8 +102,8 @@ CLASSIFIER = Algorithm(
     export=_export_classifier,
     refused=_REFUSED,
     any_block=True,
-    max_records=int(ROWS_PER_ROUND / _SUBSAMPLE),
-    beyond=f"beyond, each round sees {ROWS_PER_ROUND:,} of them, drawn anew",
+    max_records=_MAX_RECORDS,
+    beyond=_BEYOND,
 )
 # Where few descriptors tell nearly all, as of solvation, the square root of the features misses them.
 REGRESSOR = Algorithm(
@@ -114,6 +116,6 @@ REGRESSOR = Algorithm(
     export=_export_regressor,
     refused=_REFUSED,
     any_block=True,
-    max_records=int(ROWS_PER_ROUND / _SUBSAMPLE),
-    beyond=f"beyond, each round sees {ROWS_PER_ROUND:,} of them, drawn anew",
+    max_records=_MAX_RECORDS,
+    beyond=_BEYOND,
 )
